@@ -1,0 +1,65 @@
+"""Packaging: the wheel carries the manifest and the weights inside the package."""
+
+from pathlib import Path
+from shutil import copy2
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+class BuildWithData(build_py):
+    """Copy what lies at the top of the checkout to where an installed package looks for it."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # a checkout is used as it lies
+            return
+        target = Path(self.build_lib) / "vsdeblur"
+        for file in [ROOT / "plugin_manifest.toml", *sorted((ROOT / "weights").rglob("*"))]:
+            if file.suffix in (".toml", ".safetensors", ".md"):
+                copy = target / file.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy2(file, copy)
+
+
+TRAIN = ["lightning-fabric>=2.5", "tensorboard>=2.18"]
+DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
+
+setup(
+    name="vsdeblur",
+    version="0.1.0",
+    description="Motion deblurring for VapourSynth and the command line, with the training code",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.12",
+    packages=find_packages(include=["vsdeblur", "vsdeblur.*"]),
+    package_data={"vsdeblur": ["py.typed", "train/recipes/*.toml"]},
+    cmdclass={"build_py": BuildWithData},
+    entry_points={"console_scripts": ["vsdeblur = vsdeblur.cli:main"]},
+    install_requires=[
+        "torch>=2.11",
+        "numpy>=2.0",
+        "safetensors>=0.5",
+        "vapoursynth>=74",
+        "av>=19",
+        "pillow>=11",
+        "click>=8.1",
+        "rich>=14",
+    ],
+    extras_require={
+        "train": TRAIN,
+        "demo": DEMO,
+        "dev": [
+            *TRAIN,
+            *DEMO,
+            "pytest>=8",
+            "ruff>=0.12",
+            "mypy>=1.16",
+            "import-linter>=2.3",
+        ],
+    },
+)

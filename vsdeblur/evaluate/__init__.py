@@ -1,0 +1,1 @@
+"""Scores of weights on sets that anyone can rebuild."""

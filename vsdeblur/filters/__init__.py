@@ -1,0 +1,1 @@
+"""The VapourSynth front end. The only place that imports `vapoursynth`."""

@@ -1,0 +1,99 @@
+"""The `dblrgan` filter: each frame restored from itself and two neighbours on either side."""
+
+from __future__ import annotations
+
+import torch
+import vapoursynth as vs
+from torch import Tensor
+
+from ..errors import DeblurError
+from ..manifest import load_manifest
+from ..restorers import Restorer, load_restorer
+from .planes import check_clip, coding_of, on_luma, refuse_fields, write_luma
+from .window import FrameCache, frame_offsets, mark_cuts, shifted
+
+__all__ = ["dblrgan", "restore_windows"]
+
+
+def dblrgan(
+    clip: vs.VideoNode,
+    model: str = "fast",
+    device: str = "auto",
+    precision: str = "auto",
+    backend: str = "auto",
+    tile: tuple[int, int] | None = None,
+    scene_threshold: float | None = None,
+    weights: str | None = None,
+) -> vs.VideoNode:
+    """Remove motion blur from a clip (paper 001, DBLRGAN).
+
+    Args:
+        clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
+            8 to 16 bit integer, half or float. Of YUV and GRAY only luma is read and written.
+        model: "fast" (a small U-Net) or "paper" (DBLRNet, 27 times the work).
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: "auto", "fp32", "fp16" or "bf16".
+        backend: "auto" or "eager".
+        tile: Width and height of tiles in pixels; None = whole frames.
+        scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
+            scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present.
+        weights: A .safetensors file to use in place of the packaged weights.
+
+    Returns:
+        A clip of the same format, size, length and frame properties.
+
+    Raises:
+        vs.Error: The clip or an option is not allowed, the device is not here, or the weights
+            are missing or damaged; the text begins with "dblrgan: ".
+    """
+    options = {
+        "model": model,
+        "device": device,
+        "precision": precision,
+        "backend": backend,
+        "tile": tile,
+        "scene_threshold": scene_threshold,
+        "weights": weights,
+    }
+    try:
+        clip = check_clip(clip)
+        checked = load_manifest().filter("dblrgan").check(options)
+        threshold = checked.pop("scene_threshold")
+        restorer = load_restorer("dblrgan", **checked)
+    except DeblurError as error:
+        raise vs.Error(f"dblrgan: {error}") from error
+    return on_luma(clip, lambda luma: restore_windows(luma, restorer, threshold, "dblrgan"))
+
+
+def restore_windows(
+    clip: vs.VideoNode, restorer: Restorer, threshold: float | None, name: str
+) -> vs.VideoNode:
+    """Run a luma restorer over every frame's window.
+
+    Args:
+        clip: YUV or GRAY clip.
+        restorer: One channel, one frame out per frame in.
+        threshold: Scene threshold; None = believe the frame properties.
+        name: Filter's name, for error messages.
+    """
+    num_frames, radius = clip.num_frames, restorer.radius
+    cache = FrameCache(capacity=2 * radius + 1 + vs.core.num_threads)
+    marked = mark_cuts(clip) if threshold is not None else clip
+    clips = [clip, *(shifted(marked, offset) for offset in range(-radius, radius + 1))]
+
+    def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        middle, *window = f
+        try:
+            refuse_fields(middle)
+            offsets = frame_offsets(n, num_frames, window, threshold)
+            luma = [uploaded(n + offset, window[radius + offset]) for offset in offsets]
+            restored = restorer.restore(torch.stack(luma))
+        except DeblurError as error:
+            raise vs.Error(f"{name}: {error}") from error
+        return write_luma(middle, coding_of(middle).encode(restored[0]))
+
+    def uploaded(number: int, frame: vs.VideoFrame) -> Tensor:
+        return cache.get(number, lambda: coding_of(frame).decode(frame[0], restorer.device))
+
+    # ModifyFrame alone calls `restore` one frame at a time; inside FrameEval several run at once.
+    return clip.std.FrameEval(lambda n: clip.std.ModifyFrame(clips, restore), clip_src=clips)

@@ -1,0 +1,90 @@
+"""VapourSynth frames <-> luma tensors, and the clips that a luma filter takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import vapoursynth as vs
+
+from ..errors import UnsupportedClipError
+from ..manifest import load_manifest
+from ..runtime.luma import LumaCoding
+
+__all__ = ["check_clip", "coding_of", "on_luma", "write_luma"]
+
+
+def check_clip(clip: object) -> vs.VideoNode:
+    """Refuse what no filter of ours can work on.
+
+    Raises:
+        UnsupportedClipError: Not a clip, or one of variable format or size, too small,
+            field-based (by its first frame), GPU-resident, or of an unknown sample type.
+    """
+    if not isinstance(clip, vs.VideoNode):
+        raise UnsupportedClipError(f"clip must be a video clip, got {type(clip).__name__}")
+    if clip.format is None or clip.format.color_family == vs.UNDEFINED or not clip.width:
+        raise UnsupportedClipError(
+            "clip must have constant format and size, got variable; resize it to one format "
+            "and size first"
+        )
+    plugin = load_manifest()
+    if clip.width < plugin.min_width or clip.height < plugin.min_height:
+        raise UnsupportedClipError(
+            f"clip must be at least {plugin.min_width}x{plugin.min_height}, "
+            f"got {clip.width}x{clip.height}"
+        )
+    if getattr(clip, "gpu_resident", False):
+        raise UnsupportedClipError(
+            "clip must be in main memory, got a GPU-resident clip; add .std.GPUDownload() first"
+        )
+    if clip.format.sample_type == vs.INTEGER and clip.format.bits_per_sample > 16:
+        raise UnsupportedClipError(
+            f"clip must have 8 to 16 bit integer or floating-point samples, got {clip.format.name}"
+        )
+    return clip
+
+
+def refuse_fields(frame: vs.VideoFrame) -> None:
+    """Refuse an interlaced frame.
+
+    Raises:
+        UnsupportedClipError: `_FieldBased` says that it is.
+    """
+    field_based = frame.props.get("_FieldBased", 0)
+    if field_based:
+        order = {1: "bottom", 2: "top"}.get(int(field_based), "unknown")  # type: ignore[call-overload]
+        raise UnsupportedClipError(
+            f"clip must be progressive, got field-based frames ({order} field first); deinterlace "
+            "it first, or if it is progressive after all, add .std.SetFieldBased(0)"
+        )
+
+
+def coding_of(frame: vs.VideoFrame) -> LumaCoding:
+    """How a YUV or GRAY frame codes luma; limited range unless `_Range` says 1 (full)."""
+    return LumaCoding(
+        bits=frame.format.bits_per_sample,
+        is_float=frame.format.sample_type == vs.FLOAT,
+        full_range=frame.props.get("_Range", 0) == 1,
+    )
+
+
+def write_luma(frame: vs.VideoFrame, plane: np.ndarray) -> vs.VideoFrame:  # type: ignore[type-arg]
+    """A copy of a frame with another luma plane (H, W); chroma and properties stay."""
+    copy = frame.copy()
+    np.copyto(np.asarray(copy[0]), plane)  # type: ignore[call-overload]
+    return copy
+
+
+def on_luma(clip: vs.VideoNode, filter_luma: Callable[[vs.VideoNode], vs.VideoNode]) -> vs.VideoNode:
+    """Apply a filter for YUV and GRAY to any clip: RGB goes through YUV 4:4:4 and back.
+
+    8-bit RGB becomes 16-bit YUV, anything deeper becomes float, so that nothing is lost on the
+    way. Frame properties come back as they were.
+    """
+    if clip.format.color_family != vs.RGB:
+        return filter_luma(clip)
+    enough = vs.YUV444P16 if clip.format.bits_per_sample == 8 else vs.YUV444PS
+    yuv = clip.resize.Bicubic(format=enough, matrix=vs.MATRIX_BT709, range=vs.RANGE_FULL)
+    rgb = filter_luma(yuv).resize.Bicubic(format=clip.format.id, matrix_in=vs.MATRIX_BT709)
+    return rgb.std.CopyFrameProps(clip)

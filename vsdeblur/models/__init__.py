@@ -1,0 +1,48 @@
+"""Every model, in one table: to add one, write its file and add its line here."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
+from .spec import ModelSpec
+
+__all__ = ["MODELS", "ModelSpec"]
+
+
+def _fold_dblrnet(network: nn.Module) -> nn.Module:
+    assert isinstance(network, DBLRNet)
+    return FoldedDBLRNet(network.eval())
+
+
+def _fold_fast(network: nn.Module) -> nn.Module:
+    assert isinstance(network, FastDBLRNet)
+    network.global_skip = False
+    return network.eval()
+
+
+MODELS: dict[str, dict[str, ModelSpec]] = {
+    "dblrgan": {
+        "fast": ModelSpec(
+            build=FastDBLRNet,
+            fold=_fold_fast,
+            adds_middle_frame=True,
+            radius=2,
+            channels=1,
+            multiple_of=8,
+            # 3x3 convolutions reach 10 px at half size, 24 + 24 at a quarter, 64 at an eighth,
+            # 10 again; each change of size can add its own step.
+            receptive_radius=152,
+        ),
+        "paper": ModelSpec(
+            build=DBLRNet,
+            fold=_fold_dblrnet,
+            adds_middle_frame=False,
+            radius=2,
+            channels=1,
+            multiple_of=1,
+            receptive_radius=35,
+        ),
+    },
+}
+"""Filter name -> model name -> what it is."""

@@ -1,0 +1,30 @@
+"""What the rest of the package may know about a model without knowing its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+__all__ = ["ModelSpec"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """A model's factory, its inference form and the inputs it accepts."""
+
+    build: Callable[[], nn.Module]
+    """Returns the untrained network, in training form; weights are loaded into it."""
+    fold: Callable[[nn.Module], nn.Module]
+    """Returns the inference form of a loaded network, without the global skip."""
+    adds_middle_frame: bool
+    """Whether the inference form's output is a residual, to be added to the middle frame."""
+    radius: int
+    """Frames needed on each side of the one being restored."""
+    channels: int
+    """1 for luma, 3 for RGB."""
+    multiple_of: int
+    """Height and width in pixels must divide by this (the network's total downsampling)."""
+    receptive_radius: int
+    """How far, in pixels, an output pixel can depend on the input around it."""

@@ -1,0 +1,1 @@
+"""Device, precision, weights, compiled engines, tiling: how a network runs, not what it is."""

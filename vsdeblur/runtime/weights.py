@@ -1,0 +1,85 @@
+"""Weights files: half-precision safetensors that say which model they belong to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import WeightsError
+
+__all__ = ["load_weights", "save_weights", "sha256_of"]
+
+
+def load_weights(
+    network: nn.Module, path: Path, *, filter_name: str, model: str, sha256: str | None = None
+) -> None:
+    """Fill a network from a weights file; it becomes float32 whatever the file's precision.
+
+    Args:
+        network: The model in training form.
+        path: A .safetensors file.
+        filter_name: Filter the file must have been made for.
+        model: Model the file must have been made for.
+        sha256: Hash the file must have; None = any.
+
+    Raises:
+        WeightsError: The file is missing, truncated, has another hash or is of another model.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {str(path)!r}; check the path, or reinstall vsdeblur")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"weights file {str(path)!r} is truncated or not in safetensors format ({error}); "
+            "fetch it again"
+        ) from error
+    made_for = (metadata.get("filter"), metadata.get("model"))
+    if made_for != (filter_name, model):
+        raise WeightsError(
+            f"weights file {str(path)!r} is for filter {made_for[0]!r}, model {made_for[1]!r}; "
+            f"expected {filter_name!r}, {model!r}"
+        )
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise WeightsError(
+            f"weights file {str(path)!r} has sha256 {sha256_of(path)}, expected {sha256}; "
+            "reinstall vsdeblur"
+        )
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"weights file {str(path)!r} does not fit model {model!r}: "
+            f"{' '.join(str(error).split())[:200]}"
+        ) from error
+
+
+def save_weights(
+    path: Path, state: dict[str, Tensor], *, filter_name: str, model: str, notes: dict[str, str]
+) -> None:
+    """Write a weights file in half precision; it appears whole or not at all."""
+    half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
+    half = {name: t.detach().cpu().contiguous() for name, t in half.items()}
+    beside = path.with_suffix(".partial")
+    save_file(half, beside, {"filter": filter_name, "model": model, **notes})
+    os.replace(beside, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file; remembered while the file does not change."""
+    facts = path.stat()
+    return _sha256(path, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache
+def _sha256(path: Path, mtime_ns: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,102 @@
+"""What a run leaves on disk: checkpoints to resume from, weights to use, the recipe it followed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from ..runtime.weights import save_weights
+from .recipe import Recipe
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """The folder of a training run.
+
+    Args:
+        path: Made if it is missing.
+
+    Raises:
+        DataError: The folder cannot be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"cannot write to {str(path)!r}: {error.strerror}") from error
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the best score so far."""
+        return self.path / "best.ckpt"
+
+    def load(self) -> dict[str, Any]:
+        """Read the newest checkpoint.
+
+        Raises:
+            DataError: There is none, or it is damaged.
+        """
+        if not self.last.is_file():
+            raise DataError(f"nothing to resume in {str(self.path)!r}; start without --resume")
+        try:
+            state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise DataError(f"{str(self.last)!r} is damaged: {error}") from error
+        return state
+
+    def save(self, state: dict[str, Any], *, is_best: bool) -> None:
+        """Write the newest checkpoint, and the best one if this is it."""
+        for path in [self.last, self.best] if is_best else [self.last]:
+            beside = path.with_suffix(".partial")
+            torch.save(state, beside)
+            os.replace(beside, path)
+
+    def export(self, weights: dict[str, Tensor], recipe: Recipe, notes: dict[str, str]) -> Path:
+        """Write half-precision weights for use; returns the file."""
+        path = self.path / f"{recipe.model}.safetensors"
+        save_weights(path, weights, filter_name=recipe.filter, model=recipe.model, notes=notes)
+        return path
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Refuse to resume a run under another recipe.
+
+        The number of steps and the share of the decay may change: on the plateau of the
+        learning rate nothing depends on them.
+
+        Raises:
+            DataError: Another setting differs.
+        """
+        saved = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
+        now = json.loads(json.dumps(recipe.as_dict()))
+        changed = [k for k in now if now[k] != saved.get(k) and k not in ("steps", "decay_share")]
+        if changed:
+            raise DataError(
+                f"cannot resume {str(self.path)!r}: {changed[0]!r} was {saved.get(changed[0])!r} "
+                f"and is now {now[changed[0]]!r}; use another --out for a new run"
+            )
+
+    def write_recipe(self, recipe: Recipe, photos: list[Path]) -> None:
+        """Save the resolved recipe, the versions and the names of the photos."""
+        names = ("torch", "numpy", "lightning-fabric", )
+        facts = {
+            "recipe": recipe.as_dict(),
+            "versions": {"python": platform.python_version()} | {n: version(n) for n in names},
+            "photos": [str(photo) for photo in photos],
+        }
+        (self.path / "recipe.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")

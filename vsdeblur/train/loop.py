@@ -1,0 +1,261 @@
+"""The training loop of models that restore the middle frame of a window.
+
+Read `train` from top to bottom. Learning rate, batches and noise are functions of the step, so a
+checkpoint holds the weights, their average, the optimisers and the step, and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning_fabric as fabric_library
+import torch
+from lightning_fabric.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor, nn
+
+from ..errors import DataError
+from ..models import MODELS
+from .checkpoint import RunFolder
+from .losses import LOSSES
+from .muon import Muon
+from .photos import PhotoSet, find_photos
+from .pool import WindowPool
+from .recipe import Recipe
+from .report import write_comparison
+from .validation import Score, ValidationSet
+
+__all__ = ["Progress", "TrainOptions", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Where a run gets its material, and for how long it may go on now."""
+
+    data: Sequence[Path]
+    """Folders of sharp photos to train on."""
+    validation: Sequence[Path]
+    """Folders of other sharp photos, to choose the best weights by."""
+    out: Path
+    """Folder of the run."""
+    resume: bool = False
+    """Continue the run that is in `out`."""
+    minutes: float | None = None
+    """Stop after this many minutes; None = when the recipe's steps are done."""
+    accelerator: str = "auto"
+    """Fabric's accelerator: "auto", "cpu" or "cuda"."""
+    devices: int = 1
+    """How many devices share each batch."""
+    precision: str = "bf16-mixed"
+    """Fabric's precision: "bf16-mixed" or "32-true"."""
+    eval_steps: int = 1000
+    """Steps between evaluations."""
+    num_validation: int = 64
+    """Windows with an input of 22 to 32 dB in the validation set."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a run stands; given to the caller after every few steps."""
+
+    step: int
+    steps: int
+    loss: float
+    samples_per_second: float
+    score: Score | None = None
+    """Set after an evaluation."""
+
+
+class _Trainer:
+    """The networks and optimisers of a run."""
+
+    def __init__(self, recipe: Recipe, fabric: fabric_library.Fabric) -> None:
+        torch.manual_seed(recipe.seed)
+        network = MODELS[recipe.filter][recipe.model].build()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = {name: t.clone() for name, t in network.state_dict().items()}
+        self.optimizers = _optimizers(network, recipe)
+        self.recipe = recipe
+        self.fabric = fabric
+        self.step = 0
+        self.best = float("-inf")
+        self.model, *self.wrapped = fabric.setup(network, *self.optimizers)
+        self.average = {n: t.to(fabric.device) for n, t in self.average.items()}
+
+    def update(self, blurred: Tensor, sharp: Tensor) -> Tensor:
+        """One optimiser step; returns the loss."""
+        learning_rate = self.recipe.learning_rate_at(self.step)
+        restored = self.model(blurred.contiguous(memory_format=torch.channels_last)).float()
+        loss = sum(
+            (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
+            start=restored.new_zeros(()),
+        )
+        self.fabric.backward(loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        for optimizer in self.wrapped:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            optimizer.step()
+            optimizer.zero_grad()
+        self.step += 1
+        self._update_average()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # The average of the first steps must not remember the random start.
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    @torch.no_grad()
+    def restore(self, blurred: Tensor) -> Tensor:
+        """Run the averaged weights over a batch, in the run's precision."""
+        network = MODELS[self.recipe.filter][self.recipe.model].build()
+        network.load_state_dict(self.average)
+        network = network.eval().to(self.fabric.device)
+        with self.fabric.autocast():
+            restored: Tensor = network(blurred.to(self.fabric.device))
+        return restored
+
+    def state(self) -> dict[str, object]:
+        return {
+            "step": self.step,
+            "best": self.best,
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def load(self, state: dict[str, object]) -> None:
+        self.step, self.best = state["step"], state["best"]  # type: ignore[assignment]
+        self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
+        for name, value in state["average"].items():  # type: ignore[attr-defined]
+            self.average[name].copy_(value)
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):  # type: ignore[call-overload]
+            optimizer.load_state_dict(saved)
+
+
+def train(
+    recipe: Recipe, options: TrainOptions, report: Callable[[Progress], None] = lambda _: None
+) -> Path:
+    """Train until the recipe's steps are done or the minutes are over.
+
+    Args:
+        recipe: Settings of the run.
+        options: Material, folder and length.
+        report: Called now and then with how the run stands.
+
+    Returns:
+        The file of the best weights so far.
+
+    Raises:
+        DataError: Training material is missing or damaged, or the run cannot be resumed.
+    """
+    started = time.monotonic()
+    folder = RunFolder(options.out)
+    if options.resume:
+        folder.check_recipe(recipe)
+    elif folder.last.exists():
+        raise DataError(
+            f"{str(options.out)!r} holds a run already; add --resume, or use another --out"
+        )
+    files = find_photos(options.data)
+    fabric = fabric_library.Fabric(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        precision=options.precision,  # type: ignore[arg-type]
+        loggers=[TensorBoardLogger(options.out, "logs"), CSVLogger(options.out, "csv")],
+    )
+    fabric.launch()
+    trainer = _Trainer(recipe, fabric)
+    if options.resume:
+        trainer.load(folder.load())
+    validation = ValidationSet.from_folders(
+        options.validation, num_windows=options.num_validation
+    )
+    pool = _pool(recipe, files, fabric)
+    folder.write_recipe(recipe, files)
+
+    loss_sum, counted, since = 0.0, 0, time.monotonic()
+    while trainer.step < recipe.steps:
+        loss_sum += float(trainer.update(*_on_device(pool.batch(trainer.step), fabric)))
+        counted += 1
+        over = options.minutes is not None and time.monotonic() - started > options.minutes * 60
+        due = trainer.step % options.eval_steps == 0 or trainer.step == recipe.steps
+        if trainer.step % 50 == 0 or over or due:
+            rate = counted * recipe.batch_size / (time.monotonic() - since)
+            score = _evaluate(trainer, validation, folder) if due or over else None
+            progress = Progress(trainer.step, recipe.steps, loss_sum / counted, rate, score)
+            _log(fabric, progress, recipe.learning_rate_at(trainer.step - 1))
+            report(progress)
+            loss_sum, counted, since = 0.0, 0, time.monotonic()
+        if over:
+            break
+    return folder.path / f"{recipe.model}.safetensors"
+
+
+def _pool(recipe: Recipe, files: list[Path], fabric: fabric_library.Fabric) -> WindowPool:
+    return WindowPool(
+        PhotoSet(files, recipe.blur.patch_size, fabric.device),
+        recipe.blur,
+        recipe.pool,
+        batch_size=recipe.batch_size // fabric.world_size,
+        crop=recipe.crop,
+        seed=recipe.seed * 1000 + fabric.global_rank,
+    )
+
+
+def _on_device(
+    batch: tuple[Tensor, Tensor], fabric: fabric_library.Fabric
+) -> tuple[Tensor, Tensor]:
+    blurred, sharp = batch
+    return blurred.to(fabric.device), sharp.to(fabric.device)
+
+
+def _evaluate(trainer: _Trainer, validation: ValidationSet, folder: RunFolder) -> Score:
+    """Score the averaged weights; keep the checkpoint, and the weights if they are the best."""
+    restored = validation.restore(trainer.restore)
+    score = validation.score(restored)
+    # Blur removed counts; what sharp input loses beyond 0.1 dB counts against it.
+    figure = score.gain["22-32"] + min(0.0, score.gain.get("sharp", 0.0) + 0.1)
+    is_best = figure > trainer.best
+    trainer.best = max(figure, trainer.best)
+    folder.save(trainer.state(), is_best=is_best)
+    if is_best:
+        notes = {"step": str(trainer.step), "gain": f"{score.gain['22-32']:.3f}"}
+        folder.export(trainer.average, trainer.recipe, notes)
+        write_comparison(folder.path / f"validation-{trainer.step:06d}.png", validation, restored)
+    return score
+
+
+def _log(fabric: fabric_library.Fabric, progress: Progress, learning_rate: float) -> None:
+    values = {
+        "loss": progress.loss,
+        "learning_rate": learning_rate,
+        "samples_per_second": progress.samples_per_second,
+    }
+    if progress.score:
+        values |= {f"gain/{band}": gain for band, gain in progress.score.gain.items()}
+    fabric.log_dict(values, step=progress.step)
+
+
+def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """AdamW for all, or Muon for the inner kernels and AdamW for the rest."""
+    parameters = list(network.named_parameters())
+    inner: list[nn.Parameter] = []
+    if recipe.optimizer == "muon":
+        ends = (parameters[0][0].split(".")[0], parameters[-1][0].split(".")[0])
+        inner = [p for name, p in parameters if p.dim() > 1 and name.split(".")[0] not in ends]
+    elif recipe.optimizer != "adamw":
+        raise DataError(f"unknown optimizer {recipe.optimizer!r}; choose one of: adamw, muon")
+    chosen = {id(p) for p in inner}
+    rest = [p for _, p in parameters if id(p) not in chosen]
+    settings = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, fused=True, **settings)]
+    return [*optimizers, Muon(inner, **settings)] if inner else optimizers

@@ -1,0 +1,32 @@
+"""The terms of the objective. Each takes restored and sharp pictures, (N, C, H, W), in [0, 1]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["LOSSES", "charbonnier_loss", "frequency_loss", "psnr_loss"]
+
+
+def charbonnier_loss(restored: Tensor, sharp: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Smooth L1 distance; a scalar."""
+    return ((restored - sharp).square() + epsilon**2).sqrt().mean()
+
+
+def frequency_loss(restored: Tensor, sharp: Tensor) -> Tensor:
+    """L1 distance of the Fourier transforms, as in MIMO-UNet (arXiv:2108.05054); a scalar.
+
+    Blur empties high frequencies, which hold little energy: a pixel loss hardly sees them.
+    """
+    difference = torch.fft.rfft2((restored - sharp).float(), norm="ortho")
+    return torch.view_as_real(difference).abs().mean()
+
+
+def psnr_loss(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Mean over the batch of log10 of the squared error: minus a tenth of the mean PSNR."""
+    error = (restored - sharp).float().square().flatten(1).mean(1)
+    return (error + 1e-6).log10().mean()
+
+
+LOSSES = {"charbonnier": charbonnier_loss, "frequency": frequency_loss, "psnr": psnr_loss}
+"""The terms that a recipe can name."""

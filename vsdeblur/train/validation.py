@@ -1,0 +1,130 @@
+"""A fixed set of blurred windows, rebuilt from a seed, and the score of a network on it.
+
+The set is made on the CPU, one window at a time, from photos that are not trained on. It is what
+a checkpoint is chosen by and what model cards report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .photos import PhotoSet, find_photos
+from .synthesis import BlurSettings, degrade, synthesize
+
+__all__ = ["BANDS", "Score", "ValidationSet", "luma_psnr"]
+
+BANDS: dict[str, tuple[float, float]] = {
+    "22-32": (22, 32),
+    "22-25": (22, 25),
+    "25-29": (25, 29),
+    "29-32": (29, 32),
+    "sharp": (38, 60),
+}
+"""Bands of the blurred input's luma PSNR in dB; "22-32" is the one that weights are judged by."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean gain in luma PSNR over the blurred input, in dB, by band of the input."""
+
+    gain: dict[str, float]
+    count: dict[str, int]
+    """Windows in each band."""
+    input_psnr: dict[str, float]
+    """Mean luma PSNR of the blurred input."""
+
+
+class ValidationSet:
+    """Windows with their sharp middle frames.
+
+    Windows are drawn until `num_windows` have an input between 22 and 32 dB and a quarter as many
+    one above 38 dB, so that no score hangs on a few lucky draws; the others are dropped.
+
+    Args:
+        photos: Sharp photos.
+        num_windows: How many blurred windows are kept.
+        size: Height and width of a window, in pixels.
+        seed: Decides everything that is drawn.
+    """
+
+    def __init__(
+        self, photos: PhotoSet, *, num_windows: int, size: int = 192, seed: int = 2026
+    ) -> None:
+        settings = replace(SETTINGS, size=size)
+        wanted = {"22-32": num_windows, "sharp": num_windows // 4}
+        pairs: list[tuple[Tensor, Tensor]] = []
+        for attempt in count():
+            pair = _window(photos, settings, seed * 100_000 + attempt)
+            band = _band_of(pair, wanted)
+            if band:
+                wanted[band] -= 1
+                pairs.append(pair)
+            if not any(wanted.values()):
+                break
+        self.blurred = torch.stack([blurred for blurred, _ in pairs])
+        """(N, 5, H, W), luma in [0, 1], with noise, quantised to 8 bit."""
+        self.sharp = torch.stack([sharp for _, sharp in pairs])
+        """(N, 1, H, W)."""
+        middle = self.blurred.shape[1] // 2
+        self.input_psnr = luma_psnr(self.blurred[:, middle : middle + 1], self.sharp)
+        """(N,), dB."""
+
+    @classmethod
+    def from_folders(
+        cls, folders: Sequence[Path], *, num_windows: int, size: int = 192, seed: int = 2026
+    ) -> ValidationSet:
+        """Make the set from folders of photos; raises DataError as `find_photos` does."""
+        patch_size = replace(SETTINGS, size=size).patch_size
+        photos = PhotoSet(find_photos(folders), patch_size)
+        return cls(photos, num_windows=num_windows, size=size, seed=seed)
+
+    def restore(self, network: Callable[[Tensor], Tensor], batch_size: int = 8) -> Tensor:
+        """Run a network over all windows; (N, 1, H, W), clamped and quantised to 8 bit."""
+        batches = [network(batch).float().cpu() for batch in self.blurred.split(batch_size)]
+        return (torch.cat(batches).clamp(0, 1) * 255).round() / 255
+
+    def score(self, restored: Tensor) -> Score:
+        """Score the restored middle frames, (N, 1, H, W) in [0, 1]."""
+        gain = luma_psnr(restored, self.sharp) - self.input_psnr
+        gains, counts, inputs = {}, {}, {}
+        for name, (low, high) in BANDS.items():
+            band = (self.input_psnr >= low) & (self.input_psnr < high)
+            counts[name] = int(band.sum())
+            if counts[name]:
+                gains[name] = float(gain[band].mean())
+                inputs[name] = float(self.input_psnr[band].mean())
+        return Score(gains, counts, inputs)
+
+
+SETTINGS = BlurSettings(max_blur=36, blur_exponent=1.5, still_share=0.2)
+
+
+def luma_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each picture, dB; (N, 1, H, W) in [0, 1] -> (N,)."""
+    error = (restored - sharp).square().flatten(1).mean(1)
+    return -10 * error.clamp_min(1e-10).log10()
+
+
+def _band_of(pair: tuple[Tensor, Tensor], wanted: dict[str, int]) -> str | None:
+    blurred, sharp = pair
+    middle = len(blurred) // 2
+    psnr = float(luma_psnr(blurred[None, middle : middle + 1], sharp[None]))
+    for name, missing in wanted.items():
+        low, high = BANDS[name]
+        if missing and low <= psnr < high:
+            return name
+    return None
+
+
+def _window(photos: PhotoSet, settings: BlurSettings, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    patches = photos.patches(2, generator)
+    exposure = synthesize(patches[:1], patches[1:], settings, generator)
+    blurred = degrade(exposure.blurred[:, :, 0], generator, min_sigma=0.002, max_sigma=0.01)
+    return blurred[0], exposure.sharp[0]
