@@ -13,6 +13,7 @@ class BuildWithData(build_py):
     """Copy what lies at the top of the checkout to where an installed package looks for it."""
 
     def run(self) -> None:
+        """Build, then copy."""
         super().run()
         if self.editable_mode:  # a checkout is used as it lies
             return

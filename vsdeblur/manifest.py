@@ -179,7 +179,9 @@ def _model(name: str, facts: dict[str, Any], root: Path) -> ModelFacts:
 def _matches(value: object, choice: str) -> bool:
     if choice.endswith(":N"):
         prefix = choice[:-1]
-        return isinstance(value, str) and value.startswith(prefix) and value[len(prefix) :].isdigit()
+        return (
+            isinstance(value, str) and value.startswith(prefix) and value[len(prefix) :].isdigit()
+        )
     return value == choice
 
 
@@ -188,7 +190,7 @@ def _converted(value: object, kind: str) -> object:
     match kind, value:
         case "bool", bool():
             return value
-        case ("int" | "float" | "str" | "size"), bool():
+        case (("int" | "float" | "str" | "size"), bool()):
             return None
         case ("int", int()) | ("str", str()):
             return value

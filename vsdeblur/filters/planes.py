@@ -76,7 +76,9 @@ def write_luma(frame: vs.VideoFrame, plane: np.ndarray) -> vs.VideoFrame:  # typ
     return copy
 
 
-def on_luma(clip: vs.VideoNode, filter_luma: Callable[[vs.VideoNode], vs.VideoNode]) -> vs.VideoNode:
+def on_luma(
+    clip: vs.VideoNode, filter_luma: Callable[[vs.VideoNode], vs.VideoNode]
+) -> vs.VideoNode:
     """Apply a filter for YUV and GRAY to any clip: RGB goes through YUV 4:4:4 and back.
 
     8-bit RGB becomes 16-bit YUV, anything deeper becomes float, so that nothing is lost on the

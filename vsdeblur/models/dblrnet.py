@@ -135,7 +135,9 @@ def _trunk(network: DBLRNet | FoldedDBLRNet, frames: Tensor, stem: Tensor) -> Te
 
 @torch.no_grad()
 def _fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    assert norm.running_mean is not None and norm.running_var is not None and conv.bias is not None
+    assert conv.bias is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     folded = _copy_conv(conv)
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     folded.weight.copy_(conv.weight * scale[:, None, None, None])

@@ -87,6 +87,7 @@ def _cached_network(
     if identity not in _networks:
         network = spec.build()
         load_weights(network, path, filter_name=str(name), model=str(model), sha256=sha256)
-        assert isinstance(device, torch.device) and isinstance(dtype, torch.dtype)
+        assert isinstance(device, torch.device)
+        assert isinstance(dtype, torch.dtype)
         _networks[identity] = compile_network(spec.fold(network), str(backend), device, dtype)
     return _networks[identity]

@@ -62,9 +62,7 @@ def run_tiled(
     return total
 
 
-def _spans(
-    length: int, tile: int, overlap: int, like: Tensor
-) -> Iterator[tuple[int, int, Tensor]]:
+def _spans(length: int, tile: int, overlap: int, like: Tensor) -> Iterator[tuple[int, int, Tensor]]:
     """Start, end and weights of the tiles along an axis; the weights of all tiles add to 1."""
     if tile >= length:
         yield 0, length, torch.ones(length, device=like.device)

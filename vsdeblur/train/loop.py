@@ -176,9 +176,7 @@ def train(
     trainer = _Trainer(recipe, fabric)
     if options.resume:
         trainer.load(folder.load())
-    validation = ValidationSet.from_folders(
-        options.validation, num_windows=options.num_validation
-    )
+    validation = ValidationSet.from_folders(options.validation, num_windows=options.num_validation)
     pool = _pool(recipe, files, fabric)
     folder.write_recipe(recipe, files)
 

@@ -92,9 +92,7 @@ def _filled(kind: type, values: dict[str, Any], where: str) -> Any:  # noqa: ANN
     known = {f.name for f in fields(kind)}
     unknown = sorted(values.keys() - known)
     if unknown:
-        raise DataError(
-            f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}"
-        )
+        raise DataError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
     lists_as_tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     try:
         return kind(**lists_as_tuples)

@@ -13,7 +13,9 @@ from .validation import ValidationSet
 __all__ = ["write_comparison"]
 
 
-def write_comparison(path: Path, validation: ValidationSet, restored: Tensor, rows: int = 6) -> None:
+def write_comparison(
+    path: Path, validation: ValidationSet, restored: Tensor, rows: int = 6
+) -> None:
     """Write a PNG with a row a window: blurred middle frame, restored, sharp.
 
     Args:

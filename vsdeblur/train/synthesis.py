@@ -222,15 +222,11 @@ def _hand_shake(draw: _Draw, settings: BlurSettings, num: int, num_waves: int = 
     amplitude = speed / frequency
     # A view's corner turns at most about a quarter as far as its centre shifts.
     turn = 0.25 / (0.7 * settings.size)
-    strength = torch.cat(
-        [draw.uniform(0.3, 1, num, 2), turn * draw.uniform(0, 1, num, 2) ** 2], 1
-    )
+    strength = torch.cat([draw.uniform(0.3, 1, num, 2), turn * draw.uniform(0, 1, num, 2) ** 2], 1)
     size = draw.normal(num, num_waves, 4)
     phase = draw.uniform(0, 2 * torch.pi, num, num_waves, 4)
     drift = draw.normal(num, 4) * strength * draw.uniform(0, 1, num, 1)
-    return _Motion(
-        frequency, phase, size * strength[:, None] * amplitude[..., None], drift
-    )
+    return _Motion(frequency, phase, size * strength[:, None] * amplitude[..., None], drift)
 
 
 def _travel(motion: _Motion, exposure: Tensor, settings: BlurSettings) -> Tensor:
@@ -301,9 +297,7 @@ class _Scene:
         self._with_object = cutout[:, -1].flatten(1).any(1).nonzero()[:, 0]
         self._position = _positions(settings.size, background.device)
 
-    def average(
-        self, camera: _Motion, moving: _Motion, times: Tensor, per_frame: int
-    ) -> Tensor:
+    def average(self, camera: _Motion, moving: _Motion, times: Tensor, per_frame: int) -> Tensor:
         """Mean of the views of each frame, (N, T, C, H, W); `times` is (N, T, count)."""
         total = self.views(camera, moving, times[:, :, 0])
         for index in range(1, per_frame):  # one view a frame at a time: memory stays small

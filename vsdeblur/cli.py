@@ -1,0 +1,230 @@
+"""The `vsdeblur` command. Parses, calls, prints to stderr; decides nothing else.
+
+Each command imports what it needs when it runs, so that `vsdeblur doctor` works where PyAV,
+VapourSynth or TensorRT does not.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from . import __version__
+from .errors import DeblurError, OptionError
+from .manifest import FilterFacts, Parameter, PluginFacts, load_manifest
+
+__all__ = ["app", "main"]
+
+STOPPED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the return value is the exit status.
+
+    0: done. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C.
+    A traceback means a bug.
+    """
+    try:
+        status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
+    except DeblurError as error:
+        return _refuse(str(error))
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        _refuse("stopped")
+        return STOPPED
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    print(f"vsdeblur: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+@click.group(help=load_manifest().summary + ".", context_settings={"max_content_width": 100})
+@click.version_option(__version__, prog_name="vsdeblur")
+def app() -> None:
+    """Set up what all commands share."""
+    handler = RichHandler(console=_console(), show_path=False, show_time=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+
+def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for every parameter of every filter, from the manifest."""
+    parameters: dict[str, Parameter] = {}
+    for facts in plugin.filters.values():
+        parameters |= facts.parameters
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for parameter in reversed(parameters.values()):
+            default = f" [default: {parameter.default}]" if parameter.default is not None else ""
+            option = click.option(
+                f"--{parameter.name.replace('_', '-')}",
+                parameter.name,
+                metavar=_metavar(parameter),
+                help=parameter.help + default,
+            )
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _metavar(parameter: Parameter) -> str:
+    if parameter.choices:
+        return "[" + "|".join(parameter.choices) + "]"
+    return {"size": "WxH", "str": "FILE"}.get(parameter.type, parameter.type.upper())
+
+
+def _parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:
+    """Options as the filter wants them; what was not given keeps the filter's default."""
+    values = {}
+    for name, text in given.items():
+        if text is None:
+            continue
+        if name not in facts.parameters:
+            raise OptionError(f"filter {facts.name!r} has no option --{name.replace('_', '-')}")
+        values[name] = facts.parameters[name].check(_value(facts.parameters[name].type, text))
+    return values
+
+
+def _value(kind: str, text: str) -> object:
+    """Text from the command line in a parameter's type; as it is where it does not fit."""
+    try:
+        match kind:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return {"true": True, "false": False}[text.lower()]
+            case "size":
+                width, height = text.lower().split("x")
+                return int(width), int(height)
+    except (ValueError, KeyError):
+        pass
+    return text
+
+
+@app.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--filter", "filter_name", default="dblrgan", show_default=True, help="Filter.")
+@filter_options(load_manifest())
+@click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
+@click.option(
+    "--quality", default=16.0, show_default=True, help="Constant quality (CRF, CQ): less is better."
+)
+@click.option("--preset", help="The encoder's preset.")
+@click.option("--container", help="Container format [default: from OUT's suffix].")
+@click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
+def restore(
+    source: Path,
+    target: Path,
+    filter_name: str,
+    codec: str,
+    quality: float,
+    preset: str | None,
+    container: str | None,
+    pixel_format: str | None,
+    **given: str | None,
+) -> int:
+    """Restore a video, or a still picture, file to file.
+
+    Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable file.
+    """
+    options = _parsed(load_manifest().filter(filter_name), given)
+    threshold = options.pop("scene_threshold", None)
+    # The file is looked at before weights are loaded: a wrong name should be told at once.
+    from .stream import StreamOptions, check_paths, restore_file
+
+    check_paths(source, target)
+    from .restorers import load_restorer
+
+    stream_options = StreamOptions(
+        codec=codec,
+        quality=quality,
+        preset=preset,
+        container=container,
+        pixel_format=pixel_format,
+        scene_threshold=threshold,
+    )
+    restorer = load_restorer(filter_name, **options)
+    from .progress import StreamBar
+
+    with StreamBar(_console()) as bar:
+        result = restore_file(source, target, restorer, stream_options, bar.update)
+    _console().print(f"{target}: {result.frames_out} frames", highlight=False, soft_wrap=True)
+    if result.interrupted:
+        _refuse(f"stopped; {target} holds the first {result.frames_out} frames and plays")
+        return STOPPED
+    return 0
+
+
+@app.command()
+@click.argument("recipe")
+@click.option(
+    "--data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of sharp photos to train on; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--validation", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of other sharp photos, to choose the best weights by; may be repeated.",
+)  # fmt: skip
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
+@click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
+@click.option("--steps", type=int, help="Steps of the whole run [default: the recipe's].")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--devices", default=1, show_default=True, help="How many devices share a batch.")
+@click.option("--precision", default="auto", show_default=True, help="auto, bf16 or fp32.")
+@click.option("--eval-steps", default=1000, show_default=True, help="Steps between evaluations.")
+def train(
+    recipe: str,
+    data: tuple[Path, ...],
+    validation: tuple[Path, ...],
+    out: Path,
+    resume: bool,
+    minutes: float | None,
+    steps: int | None,
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """Train a model by a RECIPE (a name such as dblrgan-fast, or a .toml file)."""
+    from .train.command import run_training
+
+    best = run_training(
+        recipe,
+        data=data,
+        validation=validation,
+        out=out,
+        resume=resume,
+        minutes=minutes,
+        steps=steps,
+        console=_console(),
+        **options,
+    )
+    _console().print(f"best weights so far: {best}", highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command()
+def doctor() -> int:
+    """Say what is installed, what works, and what to do about what is missing."""
+    from .doctor import print_report
+
+    print_report(_console())
+    return 0
+
+
+def _console() -> Console:
+    """Progress and tables go to stderr: stdout may carry frames."""
+    return Console(stderr=True)

@@ -1,0 +1,107 @@
+"""`vsdeblur train`: options in, a run, progress on the console."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from ..errors import DataError, OptionError
+from ..runtime.device import cpu_has_fast_bf16, resolve_device
+
+__all__ = ["run_training"]
+
+
+def run_training(
+    recipe: str,
+    *,
+    data: Sequence[Path],
+    validation: Sequence[Path],
+    out: Path,
+    resume: bool,
+    minutes: float | None,
+    steps: int | None,
+    device: str,
+    devices: int,
+    precision: str,
+    eval_steps: int,
+    console: Console,
+) -> Path:
+    """Train by a recipe and print how it goes; returns the file of the best weights.
+
+    Raises:
+        DataError: Recipe, photos or run folder are missing or damaged.
+        OptionError: Device or precision is none that training knows.
+        DeviceError: CUDA was asked for and is absent.
+    """
+    try:
+        from .loop import TrainOptions, train
+        from .recipe import load_recipe
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"training needs {error.name}, which is not installed; pip install 'vsdeblur[train]'"
+        ) from error
+    settings = load_recipe(recipe)
+    if steps is not None:
+        settings = replace(settings, steps=steps)
+    accelerator = resolve_device(device).type
+    options = TrainOptions(
+        data=data,
+        validation=validation,
+        out=out,
+        resume=resume,
+        minutes=minutes,
+        accelerator=accelerator,
+        devices=devices,
+        precision=_fabric_precision(precision, accelerator),
+        eval_steps=eval_steps,
+    )
+    return train(settings, options, _Reporter(console))
+
+
+def _fabric_precision(name: str, accelerator: str) -> str:
+    if name == "auto":
+        name = "bf16" if accelerator == "cuda" or cpu_has_fast_bf16() else "fp32"
+    known = {"bf16": "bf16-mixed", "fp32": "32-true"}
+    if name not in known:
+        raise OptionError(f"unknown precision {name!r}; choose one of: auto, {', '.join(known)}")
+    return known[name]
+
+
+class _Reporter:
+    """A line for every evaluation and every half minute, with the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._start: tuple[int, float] | None = None
+        self._said = float("-inf")
+
+    def __call__(self, progress: object) -> None:
+        from .loop import Progress
+
+        assert isinstance(progress, Progress)
+        now = time.monotonic()
+        if self._start is None:
+            self._start = (progress.step, now)
+        if progress.score is None and now - self._said < 30:
+            return
+        self._said = now
+        left = self._left(progress.step, progress.steps, now)
+        line = (
+            f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+            f"{progress.samples_per_second:.1f} samples/s  {left} left"
+        )
+        if progress.score:
+            line += "  gain " + " ".join(f"{k}: {v:+.2f}" for k, v in progress.score.gain.items())
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _left(self, step: int, steps: int, now: float) -> str:
+        assert self._start is not None
+        done = step - self._start[0]
+        if not done:
+            return "?"
+        seconds = round((steps - step) * (now - self._start[1]) / done)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
