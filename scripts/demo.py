@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from demo_clip import Frame, write_clip
+from demo_clip import Frame, to_rgb, to_yuv, write_clip
 from PIL import Image, ImageDraw
 
 from vsdeblur import load_restorer
@@ -40,7 +40,7 @@ def main() -> None:
     started = time.monotonic()
     count = restore(source, restored)
     rate = count / (time.monotonic() - started)
-    compare(source, restored, sharp, OUT / "before_after.png")
+    compare(source, restored, sharp, count, OUT / "before_after.png")
     device = load_restorer("dblrgan").device
     print(f"device: {device}, {count} frames, {rate:.1f} frames/s with start-up")
     if sharp:
@@ -97,6 +97,7 @@ def encode(
     video = container.add_stream("libx264", rate=source.average_rate, options={"crf": "16"})
     assert isinstance(video, av.VideoStream)
     video.width, video.height, video.pix_fmt = source.width, source.height, source.pix_fmt
+    copy_colour(original.streams.video[0].codec_context, video.codec_context)
     sounds = {s: container.add_stream_from_template(s) for s in original.streams.audio}
     count = 0
     for frame in frames.decode(source):
@@ -113,43 +114,52 @@ def encode(
     return count
 
 
-def luma_frames(path: Path) -> list[Frame]:
-    """Every frame as RGB."""
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+def copy_colour(source: av.VideoCodecContext, target: av.VideoCodecContext) -> None:
+    """Carry over how colours are coded: y4m does not say it."""
+    for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+        setattr(target, name, getattr(source, name))
 
 
 def mean_psnr(path: Path, sharp: list[Frame]) -> float:
     """Mean luma PSNR of a file against the sharp frames, dB."""
     values = []
-    for frame, reference in zip(luma_frames(path), sharp, strict=True):
-        error = np.mean((luma(frame) - luma(reference)) ** 2)
-        values.append(10 * np.log10(255**2 / max(float(error), 1e-10)))
+    with av.open(str(path)) as container:
+        for frame, reference in zip(container.decode(video=0), sharp, strict=True):
+            error = np.mean((luma(frame) - luma(to_yuv(reference))) ** 2)
+            values.append(-10 * np.log10(max(float(error), 1e-10)))
     return float(np.mean(values))
 
 
-def luma(frame: Frame) -> np.ndarray:
-    """BT.709 luma in 0 to 255, (H, W)."""
-    weights: np.ndarray = frame @ np.array([0.2126, 0.7152, 0.0722])
-    return weights
+def luma(frame: av.VideoFrame) -> np.ndarray:
+    """Luma of an 8-bit limited-range frame, in [0, 1], (H, W)."""
+    plane = frame.planes[0]
+    codes = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return (codes[:, : plane.width].astype(np.float32) - 16) / 219
 
 
-def compare(source: Path, restored: Path, sharp: list[Frame], target: Path) -> None:
+def compare(source: Path, restored: Path, sharp: list[Frame], count: int, target: Path) -> None:
     """Write crops of three frames side by side: blurred, restored and, if known, sharp."""
-    columns = {"blurred": luma_frames(source), "restored": luma_frames(restored)}
+    numbers = [count // 6, count // 2, count * 5 // 6]
+    columns = {"blurred": pictures(source, numbers), "restored": pictures(restored, numbers)}
     if sharp:
-        columns["sharp"] = sharp
-    count = min(map(len, columns.values()))
-    rows = [count // 6, count // 2, count * 5 // 6]
+        columns["sharp"] = [sharp[number] for number in numbers]
     width, height = CROP
-    sheet = Image.new("RGB", (width * len(columns), height * len(rows)))
+    sheet = Image.new("RGB", (width * len(columns), height * len(numbers)))
     draw = ImageDraw.Draw(sheet)
     for x, (name, frames) in enumerate(columns.items()):
-        for y, number in enumerate(rows):
-            sheet.paste(middle(frames[number]), (x * width, y * height))
-            draw.text((x * width + 6, y * height + 4), name, fill="white", stroke_width=2,
-                      stroke_fill="black")  # fmt: skip
+        for y, frame in enumerate(frames):
+            sheet.paste(middle(frame), (x * width, y * height))
+            at = (x * width + 6, y * height + 4)
+            draw.text(at, name, fill="white", stroke_width=2, stroke_fill="black")
     sheet.save(target)
+
+
+def pictures(path: Path, numbers: list[int]) -> list[Frame]:
+    """The frames with these numbers, as RGB."""
+    with av.open(str(path)) as container:
+        chosen = [f for n, f in enumerate(container.decode(video=0)) if n in numbers]
+    by_number = dict(zip(sorted(set(numbers)), map(to_rgb, chosen), strict=False))
+    return [by_number[number] for number in numbers if number in by_number]
 
 
 def middle(frame: Frame) -> Image.Image:

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import skimage.data
 import torch
+from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
@@ -29,19 +30,32 @@ def write_clip(path: Path) -> list[Frame]:
         video = container.add_stream("libx264", rate=FPS, options={"crf": "8"})
         assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for name in ("color_primaries", "color_trc", "colorspace", "color_range"):
+            setattr(video.codec_context, name, 1)  # BT.709, limited range
         audio = container.add_stream("aac", rate=48_000, layout="mono")
         assert isinstance(audio, av.AudioStream)
         for scene, photo in enumerate(_photos()):
             for number in range(FRAMES_A_SCENE):
                 blurred, middle = _frame(photo, scene, number)
                 sharp.append(middle)
-                picture = av.VideoFrame.from_ndarray(blurred, format="rgb24")
-                container.mux(video.encode(picture.reformat(format="yuv420p", dst_colorspace=1)))
+                container.mux(video.encode(to_yuv(blurred)))
         for chunk in _tone(len(sharp) / FPS):
             container.mux(audio.encode(chunk))
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
     return sharp
+
+
+def to_yuv(picture: Frame) -> av.VideoFrame:
+    """RGB to 8-bit YUV 4:2:0, BT.709, limited range."""
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    return frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+
+
+def to_rgb(frame: av.VideoFrame) -> Frame:
+    """A decoded frame to RGB; where it does not say its matrix, by its size."""
+    known = frame.colorspace if frame.colorspace in (1, 5, 6, 9) else 1 if frame.height > 576 else 5
+    return frame.reformat(format="rgb24", src_colorspace=known).to_ndarray()
 
 
 def _photos() -> list[torch.Tensor]:

@@ -144,11 +144,9 @@ def restore(
     """
     options = _parsed(load_manifest().filter(filter_name), given)
     threshold = options.pop("scene_threshold", None)
-    # The file is looked at before weights are loaded: a wrong name should be told at once.
-    from .stream import StreamOptions, check_paths, restore_file
-
-    check_paths(source, target)
+    from .progress import StreamBar
     from .restorers import load_restorer
+    from .stream import StreamOptions, restore_file
 
     stream_options = StreamOptions(
         codec=codec,
@@ -159,8 +157,6 @@ def restore(
         scene_threshold=threshold,
     )
     restorer = load_restorer(filter_name, **options)
-    from .progress import StreamBar
-
     with StreamBar(_console()) as bar:
         result = restore_file(source, target, restorer, stream_options, bar.update)
     _console().print(f"{target}: {result.frames_out} frames", highlight=False, soft_wrap=True)

@@ -52,8 +52,7 @@ class RunFolder:
         Raises:
             DataError: There is none, or it is damaged.
         """
-        if not self.last.is_file():
-            raise DataError(f"nothing to resume in {str(self.path)!r}; start without --resume")
+        self._check_resumable()
         try:
             state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
         except Exception as error:
@@ -80,8 +79,9 @@ class RunFolder:
         learning rate nothing depends on them.
 
         Raises:
-            DataError: Another setting differs.
+            DataError: Another setting differs, or there is no run.
         """
+        self._check_resumable()
         saved = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
         now = json.loads(json.dumps(recipe.as_dict()))
         changed = [k for k in now if now[k] != saved.get(k) and k not in ("steps", "decay_share")]
@@ -90,6 +90,10 @@ class RunFolder:
                 f"cannot resume {str(self.path)!r}: {changed[0]!r} was {saved.get(changed[0])!r} "
                 f"and is now {now[changed[0]]!r}; use another --out for a new run"
             )
+
+    def _check_resumable(self) -> None:
+        if not (self.last.is_file() and (self.path / "recipe.json").is_file()):
+            raise DataError(f"nothing to resume in {str(self.path)!r}; start without --resume")
 
     def write_recipe(self, recipe: Recipe, photos: list[Path]) -> None:
         """Save the resolved recipe, the versions and the names of the photos."""

@@ -180,12 +180,35 @@ def train(
     pool = _pool(recipe, files, fabric)
     folder.write_recipe(recipe, files)
 
+    deadline = None if options.minutes is None else started + options.minutes * 60
+    try:
+        _run(trainer, pool, validation, folder, options.eval_steps, deadline, report)
+    except KeyboardInterrupt:
+        folder.save(trainer.state(), is_best=False)
+        raise
+    finally:
+        for logger in fabric.loggers:
+            logger.finalize("success")
+    return folder.path / f"{recipe.model}.safetensors"
+
+
+def _run(
+    trainer: _Trainer,
+    pool: WindowPool,
+    validation: ValidationSet,
+    folder: RunFolder,
+    eval_steps: int,
+    deadline: float | None,
+    report: Callable[[Progress], None],
+) -> None:
+    """Update until the recipe's steps are done or the deadline (of time.monotonic) is past."""
+    recipe, fabric = trainer.recipe, trainer.fabric
     loss_sum, counted, since = 0.0, 0, time.monotonic()
     while trainer.step < recipe.steps:
         loss_sum += float(trainer.update(*_on_device(pool.batch(trainer.step), fabric)))
         counted += 1
-        over = options.minutes is not None and time.monotonic() - started > options.minutes * 60
-        due = trainer.step % options.eval_steps == 0 or trainer.step == recipe.steps
+        over = deadline is not None and time.monotonic() > deadline
+        due = trainer.step % eval_steps == 0 or trainer.step == recipe.steps
         if trainer.step % 50 == 0 or over or due:
             rate = counted * recipe.batch_size / (time.monotonic() - since)
             score = _evaluate(trainer, validation, folder) if due or over else None
@@ -195,7 +218,6 @@ def train(
             loss_sum, counted, since = 0.0, 0, time.monotonic()
         if over:
             break
-    return folder.path / f"{recipe.model}.safetensors"
 
 
 def _pool(recipe: Recipe, files: list[Path], fabric: fabric_library.Fabric) -> WindowPool:
@@ -224,6 +246,8 @@ def _evaluate(trainer: _Trainer, validation: ValidationSet, folder: RunFolder) -
     figure = score.gain["22-32"] + min(0.0, score.gain.get("sharp", 0.0) + 0.1)
     is_best = figure > trainer.best
     trainer.best = max(figure, trainer.best)
+    if not trainer.fabric.is_global_zero:
+        return score
     folder.save(trainer.state(), is_best=is_best)
     if is_best:
         notes = {"step": str(trainer.step), "gain": f"{score.gain['22-32']:.3f}"}
