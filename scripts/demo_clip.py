@@ -11,10 +11,12 @@ import skimage.data
 import torch
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
+from PIL import Image
 from torch.nn import functional as F
 
 FPS = 25
 WIDTH, HEIGHT = 640, 360
+MARGIN = 40  # pixels of photo beside the view, for the camera to move in
 FRAMES_A_SCENE = 25
 EXPOSURE = 0.6  # of the frame interval
 SUBFRAMES = 25
@@ -60,20 +62,15 @@ def to_rgb(frame: av.VideoFrame) -> Frame:
 
 def _photos() -> list[torch.Tensor]:
     """Photographs larger than the view, (1, 3, H, W), in linear light."""
-    motorcycle, _, _ = skimage.data.stereo_motorcycle()
-    astronaut, coffee, rocket = (
-        getattr(skimage.data, name)() for name in ("astronaut", "coffee", "rocket")
-    )
-    scenes = [
-        motorcycle,
-        np.concatenate([coffee, astronaut[20:420]], axis=1),
-        np.concatenate([astronaut[20:447], rocket], axis=1),
-    ]
-    return [_linear(scene) for scene in scenes]
+    photos = (skimage.data.coffee(), skimage.data.astronaut(), skimage.data.rocket())
+    return [_linear(photo) for photo in photos]
 
 
-def _linear(picture: Frame) -> torch.Tensor:
-    return (torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255) ** 2.2
+def _linear(photo: Frame) -> torch.Tensor:
+    width = WIDTH + 2 * MARGIN
+    size = (width, round(photo.shape[0] * width / photo.shape[1]))
+    larger = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+    return (torch.from_numpy(larger.copy()).permute(2, 0, 1)[None] / 255) ** 2.2
 
 
 def _frame(photo: torch.Tensor, scene: int, number: int) -> tuple[Frame, Frame]:

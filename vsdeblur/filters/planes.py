@@ -53,7 +53,7 @@ def refuse_fields(frame: vs.VideoFrame) -> None:
     """
     field_based = frame.props.get("_FieldBased", 0)
     if field_based:
-        order = {1: "bottom", 2: "top"}.get(int(field_based), "unknown")  # type: ignore[call-overload]
+        order = {1: "bottom", 2: "top"}.get(int(field_based), "unknown")
         raise UnsupportedClipError(
             f"clip must be progressive, got field-based frames ({order} field first); deinterlace "
             "it first, or if it is progressive after all, add .std.SetFieldBased(0)"
@@ -69,10 +69,10 @@ def coding_of(frame: vs.VideoFrame) -> LumaCoding:
     )
 
 
-def write_luma(frame: vs.VideoFrame, plane: np.ndarray) -> vs.VideoFrame:  # type: ignore[type-arg]
+def write_luma(frame: vs.VideoFrame, plane: np.ndarray) -> vs.VideoFrame:
     """A copy of a frame with another luma plane (H, W); chroma and properties stay."""
     copy = frame.copy()
-    np.copyto(np.asarray(copy[0]), plane)  # type: ignore[call-overload]
+    np.copyto(np.asarray(copy[0]), plane)
     return copy
 
 

@@ -180,7 +180,8 @@ class ResidualBlock(nn.Module):
             self.conv2.weight.mul_(0.2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(x)))
+        residual: Tensor = self.conv2(F.relu(self.conv1(x)))
+        return x + residual
 
 
 class FastDBLRNet(nn.Module):

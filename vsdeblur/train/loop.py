@@ -13,7 +13,8 @@ from pathlib import Path
 
 import lightning_fabric as fabric_library
 import torch
-from lightning_fabric.loggers import CSVLogger, TensorBoardLogger
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 
 from ..errors import DataError
@@ -74,7 +75,7 @@ class _Trainer:
     def __init__(self, recipe: Recipe, fabric: fabric_library.Fabric) -> None:
         torch.manual_seed(recipe.seed)
         network = MODELS[recipe.filter][recipe.model].build()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
         self.optimizers = _optimizers(network, recipe)
         self.recipe = recipe
@@ -278,6 +279,8 @@ def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimize
         raise DataError(f"unknown optimizer {recipe.optimizer!r}; choose one of: adamw, muon")
     chosen = {id(p) for p in inner}
     rest = [p for _, p in parameters if id(p) not in chosen]
-    settings = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, fused=True, **settings)]
-    return [*optimizers, Muon(inner, **settings)] if inner else optimizers
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, lr=rate, weight_decay=decay, fused=True)
+    ]
+    return [*optimizers, Muon(inner, lr=rate, weight_decay=decay)] if inner else optimizers

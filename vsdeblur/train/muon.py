@@ -76,4 +76,5 @@ def orthogonalized(matrices: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x
-    return (x.mT if tall else x).to(matrices.dtype)
+    nearest: Tensor = x.mT if tall else x
+    return nearest.to(matrices.dtype)

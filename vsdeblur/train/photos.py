@@ -104,8 +104,10 @@ def _pyramid(file: Path) -> list[Tensor]:
     except (OSError, UnidentifiedImageError) as error:
         raise DataError(f"cannot read {str(file)!r} as a picture: {error}") from error
     sizes = [(round(luma.width * scale), round(luma.height * scale)) for scale in SCALES]
-    planes = [luma if size == luma.size else luma.resize(size, Image.LANCZOS) for size in sizes]
-    return [torch.from_numpy(np.asarray(plane).copy()) for plane in planes]
+    planes = [
+        luma if size == luma.size else luma.resize(size, Image.Resampling.LANCZOS) for size in sizes
+    ]
+    return [torch.from_numpy(np.asarray(plane).copy()) for plane in [luma, *smaller]]
 
 
 def _mirrored_to(plane: Tensor, size: int) -> Tensor:

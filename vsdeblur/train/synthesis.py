@@ -14,6 +14,7 @@ Shapes: N batch, T frames, C channels, H height, W width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -235,7 +236,8 @@ def _travel(motion: _Motion, exposure: Tensor, settings: BlurSettings) -> Tensor
     scale, offset = motion.pose(times.flatten(1))
     corner = 0.35 * settings.size * (1 + 1j)
     track = (scale * corner + offset).unflatten(1, times.shape[1:])
-    return track.diff(dim=2).abs().sum(2)
+    travelled: Tensor = track.diff(dim=2).abs().sum(2)
+    return travelled
 
 
 def _frame_times(settings: BlurSettings, exposure: Tensor, count: int) -> Tensor:
@@ -270,7 +272,9 @@ def _object_mask(draw: _Draw, settings: BlurSettings, num: int) -> Tensor:
     return (edge + 0.5).clamp(0, 1)[:, None]
 
 
-def _highlight_boost(draw: _Draw, settings: BlurSettings, encoding: Tensor):  # noqa: ANN202
+def _highlight_boost(
+    draw: _Draw, settings: BlurSettings, encoding: Tensor
+) -> Callable[[Tensor], Tensor]:
     """Brightens what is already bright past 1, so that lamps leave clipped streaks."""
     num = len(encoding)
     chosen = (draw.uniform(0, 1, num) < settings.highlight_share)[:, None, None, None]
@@ -340,7 +344,8 @@ def _sample(photo: Tensor, position: Tensor, scale: Tensor, offset: Tensor) -> T
     where = torch.addcmul((offset * unit)[..., None, None], scale[..., None, None], position * unit)
     grid = torch.view_as_real(where).flatten(1, 2)  # (N, M*H, W, 2)
     seen = F.grid_sample(photo, grid, padding_mode="reflection", align_corners=False)
-    return seen.unflatten(2, (-1, size)).transpose(1, 2)
+    views: Tensor = seen.unflatten(2, (-1, size)).transpose(1, 2)
+    return views
 
 
 def _combined(
