@@ -75,6 +75,15 @@ def test_train_refuses_missing_data(capfd, tmp_path):
     assert "no recipe 'nothing'; choose one of:" in err
 
 
+def test_several_folders_may_follow_one_option(capfd, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.png").write_bytes(b"")
+    folders = [tmp_path / "one", tmp_path / "empty"]
+    err = refusal(capfd, "train", "dblrgan-fast", "--data", *folders, "--out", tmp_path / "run")
+    assert f"no photo in '{tmp_path / 'empty'}'" in err
+
+
 def test_python_m_is_the_same_command():
     done = subprocess.run(
         [sys.executable, "-m", "vsdeblur", "--version"], capture_output=True, text=True, check=True

@@ -11,8 +11,8 @@ from PIL import Image
 from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.runtime.weights import load_weights
-from vsdeblur.train.losses import charbonnier_loss, frequency_loss, psnr_loss
 from vsdeblur.train.loop import TrainOptions, train
+from vsdeblur.train.losses import charbonnier_loss, frequency_loss, psnr_loss
 from vsdeblur.train.muon import Muon, orthogonalized
 from vsdeblur.train.photos import PhotoSet, find_photos
 from vsdeblur.train.pool import PoolSettings, WindowPool
@@ -62,12 +62,12 @@ def options(photos, tmp_path):
 @pytest.fixture(autouse=True)
 def small_validation(monkeypatch):
     """Four windows of 64 pixels in place of 192."""
-    original = ValidationSet.from_folders.__func__
+    original = ValidationSet.from_files.__func__
 
-    def from_folders(cls, folders, *, num_windows):
-        return original(cls, folders, num_windows=num_windows, size=64)
+    def from_files(cls, files, *, num_windows):
+        return original(cls, files, num_windows=num_windows, size=64)
 
-    monkeypatch.setattr(ValidationSet, "from_folders", classmethod(from_folders))
+    monkeypatch.setattr(ValidationSet, "from_files", classmethod(from_files))
 
 
 def test_losses_match_values_computed_by_hand():
@@ -116,7 +116,7 @@ def test_learning_rate_warms_up_stays_and_falls_to_zero(recipe):
 
 
 def test_bad_recipes_are_refused_by_name(tmp_path):
-    with pytest.raises(DataError, match="no recipe 'nothing'; choose one of: .*dblrgan-fast"):
+    with pytest.raises(DataError, match=r"no recipe 'nothing'; choose one of: .*dblrgan-fast"):
         load_recipe("nothing")
     bad = tmp_path / "bad.toml"
     bad.write_text('filter = "dblrgan"\nmodel = "fast"\nsteps = 5\nstepz = 3\n')
@@ -128,9 +128,9 @@ def test_bad_recipes_are_refused_by_name(tmp_path):
 
 
 def test_photos_that_are_missing_or_damaged_are_named(tmp_path):
-    with pytest.raises(DataError, match="no folder .*nowhere"):
+    with pytest.raises(DataError, match=r"no folder .*nowhere"):
         find_photos([tmp_path / "nowhere"])
-    with pytest.raises(DataError, match="no photo in .*expected files ending in"):
+    with pytest.raises(DataError, match=r"no photo in .*expected files ending in"):
         find_photos([tmp_path])
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"cannot read .*broken\.jpg"):
@@ -209,6 +209,16 @@ def test_ctrl_c_loses_nothing(recipe, options):
     assert torch.load(options.out / "last.ckpt", weights_only=True)["step"] == 10
 
 
+def test_without_validation_folders_every_tenth_photo_is_held_out(recipe, options):
+    train(recipe, replace(options, validation=(), minutes=0))
+    trained_on = json.loads((options.out / "recipe.json").read_text())["photos"]
+    assert [path.rsplit("/", 1)[1] for path in trained_on] == ["1.png"]
+    (options.data[0] / "1.png").rename(options.data[0].parent / "away.png")
+    with pytest.raises(DataError, match="cannot be trained on and held out"):
+        train(recipe, replace(options, validation=(), out=options.out / "other"))
+    (options.data[0].parent / "away.png").rename(options.data[0] / "1.png")
+
+
 def test_one_batch_can_be_learned(photos):
     torch.manual_seed(0)
     blurred, sharp = pool_of(photos).batch(0)
@@ -239,7 +249,9 @@ def test_runs_that_cannot_go_on_are_refused(recipe, options):
 
 
 def test_validation_set_is_the_same_bytes_and_in_its_bands(photos):
-    first, second = (ValidationSet.from_folders([photos / "val"], num_windows=4) for _ in range(2))
+    first, second = (
+        ValidationSet.from_files(find_photos([photos / "val"]), num_windows=4) for _ in range(2)
+    )
     torch.testing.assert_close(first.blurred, second.blurred, rtol=0, atol=0)
     blurred = first.input_psnr < 38
     assert blurred.sum() == 4

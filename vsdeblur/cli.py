@@ -166,15 +166,33 @@ def restore(
     return 0
 
 
-@app.command()
+class ManyFolders(click.Command):
+    """A command whose repeatable options take several values after one name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Turn `--data A B` into `--data A --data B`."""
+        many = {o for p in self.params if getattr(p, "multiple", False) for o in p.opts}
+        spread: list[str] = []
+        name = ""  # the repeatable option whose values are being read
+        for arg in args:
+            if arg.startswith("-"):
+                name = arg if arg in many else ""
+            elif name and spread[-1] != name:
+                spread.append(name)
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+@app.command(cls=ManyFolders)
 @click.argument("recipe")
 @click.option(
-    "--data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
-    help="Folder of sharp photos to train on; may be given several times.",
+    "--data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR...",
+    help="Folders of sharp photos to train on.",
 )  # fmt: skip
 @click.option(
-    "--validation", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
-    help="Folder of other sharp photos, to choose the best weights by; may be repeated.",
+    "--validation", multiple=True, type=click.Path(path_type=Path), metavar="DIR...",
+    help="Folders of other sharp photos, to choose the best weights by "
+    "[default: every tenth photo of DATA, which is then not trained on].",
 )  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")

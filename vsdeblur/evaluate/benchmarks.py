@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
+from ..train.photos import find_photos
 from ..train.validation import Score, ValidationSet
 
 __all__ = ["Result", "score_packaged_weights", "score_restorer"]
@@ -40,7 +41,7 @@ def score_packaged_weights(
     Raises:
         DataError: A folder is missing or holds no photo.
     """
-    windows = ValidationSet.from_folders(folders, num_windows=num_windows)
+    windows = ValidationSet.from_files(find_photos(folders), num_windows=num_windows)
     for facts in load_manifest().filters.values():
         for model in facts.models.values():
             if model.weights is not None:

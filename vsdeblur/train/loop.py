@@ -37,8 +37,9 @@ class TrainOptions:
 
     data: Sequence[Path]
     """Folders of sharp photos to train on."""
-    validation: Sequence[Path]
-    """Folders of other sharp photos, to choose the best weights by."""
+    validation: Sequence[Path] = ()
+    """Folders of other sharp photos, to choose the best weights by; empty = every tenth photo
+    of `data` is kept for that and not trained on."""
     out: Path
     """Folder of the run."""
     resume: bool = False
@@ -166,7 +167,7 @@ def train(
         raise DataError(
             f"{str(options.out)!r} holds a run already; add --resume, or use another --out"
         )
-    files = find_photos(options.data)
+    files, held_out = _split(options)
     fabric = fabric_library.Fabric(
         accelerator=options.accelerator,
         devices=options.devices,
@@ -177,7 +178,7 @@ def train(
     trainer = _Trainer(recipe, fabric)
     if options.resume:
         trainer.load(folder.load())
-    validation = ValidationSet.from_folders(options.validation, num_windows=options.num_validation)
+    validation = ValidationSet.from_files(held_out, num_windows=options.num_validation)
     pool = _pool(recipe, files, fabric)
     folder.write_recipe(recipe, files)
 
@@ -221,6 +222,20 @@ def _run(
             break
 
 
+def _split(options: TrainOptions) -> tuple[list[Path], list[Path]]:
+    """Photos to train on, and photos to validate on."""
+    files = find_photos(options.data)
+    if options.validation:
+        return files, find_photos(options.validation)
+    held_out = files[::10]
+    if len(held_out) == len(files):
+        raise DataError(
+            f"one photo ({files[0]}) cannot be trained on and held out; add photos, or name "
+            "others with --validation"
+        )
+    return [file for file in files if file not in held_out], held_out
+
+
 def _pool(recipe: Recipe, files: list[Path], fabric: fabric_library.Fabric) -> WindowPool:
     return WindowPool(
         PhotoSet(files, recipe.blur.patch_size, fabric.device),
@@ -249,11 +264,11 @@ def _evaluate(trainer: _Trainer, validation: ValidationSet, folder: RunFolder) -
     trainer.best = max(figure, trainer.best)
     if not trainer.fabric.is_global_zero:
         return score
+    write_comparison(folder.path / f"validation-{trainer.step:06d}.png", validation, restored)
     folder.save(trainer.state(), is_best=is_best)
     if is_best:
         notes = {"step": str(trainer.step), "gain": f"{score.gain['22-32']:.3f}"}
         folder.export(trainer.average, trainer.recipe, notes)
-        write_comparison(folder.path / f"validation-{trainer.step:06d}.png", validation, restored)
     return score
 
 

@@ -104,9 +104,7 @@ def _pyramid(file: Path) -> list[Tensor]:
     except (OSError, UnidentifiedImageError) as error:
         raise DataError(f"cannot read {str(file)!r} as a picture: {error}") from error
     sizes = [(round(luma.width * scale), round(luma.height * scale)) for scale in SCALES]
-    planes = [
-        luma if size == luma.size else luma.resize(size, Image.Resampling.LANCZOS) for size in sizes
-    ]
+    smaller = [luma.resize(size, Image.Resampling.LANCZOS) for size in sizes[1:]]
     return [torch.from_numpy(np.asarray(plane).copy()) for plane in [luma, *smaller]]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .photos import PhotoSet, find_photos
+from .photos import PhotoSet
 from .synthesis import BlurSettings, degrade, synthesize
 
 __all__ = ["BANDS", "Score", "ValidationSet", "luma_psnr"]
@@ -76,12 +76,11 @@ class ValidationSet:
         """(N,), dB."""
 
     @classmethod
-    def from_folders(
-        cls, folders: Sequence[Path], *, num_windows: int, size: int = 192, seed: int = 2026
+    def from_files(
+        cls, files: Sequence[Path], *, num_windows: int, size: int = 192, seed: int = 2026
     ) -> ValidationSet:
-        """Make the set from folders of photos; raises DataError as `find_photos` does."""
-        patch_size = replace(SETTINGS, size=size).patch_size
-        photos = PhotoSet(find_photos(folders), patch_size)
+        """Make the set from photos; raises DataError as `PhotoSet` does."""
+        photos = PhotoSet(files, replace(SETTINGS, size=size).patch_size)
         return cls(photos, num_windows=num_windows, size=size, seed=seed)
 
     def restore(self, network: Callable[[Tensor], Tensor], batch_size: int = 8) -> Tensor:
