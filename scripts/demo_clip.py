@@ -15,6 +15,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 FPS = 25
+LOOK_UP = (0, 140, 0)  # pixels from each photo's middle to what is worth looking at
 WIDTH, HEIGHT = 640, 360
 MARGIN = 40  # pixels of photo beside the view, for the camera to move in
 FRAMES_A_SCENE = 25
@@ -103,7 +104,7 @@ def _camera(scene: int, time: float) -> tuple[float, float, float]:
     phase = 1.7 * scene
     x = sum(size * np.sin(2 * np.pi * f * time + phase + 5 * f) for f, size in waves)
     y = sum(0.6 * size * np.sin(2 * np.pi * f * time + 2 * phase + 11 * f) for f, size in waves)
-    return float(x), float(y), float(0.006 * np.sin(2 * np.pi * 0.09 * time + phase))
+    return float(x), float(y) - LOOK_UP[scene], float(0.006 * np.sin(2 * np.pi * 0.09 * time + phase))
 
 
 def _encoded(light: torch.Tensor) -> Frame:
