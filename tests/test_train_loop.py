@@ -12,13 +12,13 @@ from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.runtime.weights import load_weights
 from vsdeblur.train.loop import TrainOptions, train
-from vsdeblur.train.losses import charbonnier_loss, frequency_loss, psnr_loss
+from vsdeblur.train.losses import charbonnier_loss, frequency_loss, luma_psnr, psnr_loss
 from vsdeblur.train.muon import Muon, orthogonalized
 from vsdeblur.train.photos import PhotoSet, find_photos
 from vsdeblur.train.pool import PoolSettings, WindowPool
 from vsdeblur.train.recipe import RECIPES, load_recipe
 from vsdeblur.train.synthesis import BlurSettings
-from vsdeblur.train.validation import ValidationSet, luma_psnr
+from vsdeblur.train.validation import ValidationSet
 
 BLUR = BlurSettings(size=40, margin=16, max_blur=8)
 POOL = PoolSettings(capacity=16, initial=8, reuse=2)

@@ -9,10 +9,12 @@ batches without storing the pool.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .losses import luma_psnr
 from .photos import PhotoSet
 from .synthesis import BlurSettings, degrade, synthesize
 
@@ -32,10 +34,22 @@ class PoolSettings:
     """Windows made before the first step."""
     reuse: int = 16
     """How often a window is used before the pool has been renewed once; 1 on a GPU."""
+    favoured_psnr: tuple[float, float] = (21.0, 34.0)
+    """Windows whose blurred middle frame has a PSNR in these bounds (dB) are drawn most often."""
+    other_weight: float = 0.35
+    """How often the others are drawn in relation: what is hopeless or sharp teaches little."""
     max_noise: float = 0.02
     """Largest standard deviation of sensor noise (1 = white)."""
     darken_share: float = 0.3
     """Share of the crops that are darkened, as a concert is."""
+
+
+class _Group(NamedTuple):
+    """Windows that were synthesised together."""
+
+    blurred: Tensor  # (GROUP, 5, H, W)
+    sharp: Tensor  # (GROUP, 1, H, W)
+    weights: Tensor  # (GROUP,), how often each is drawn
 
 
 class WindowPool:
@@ -66,17 +80,19 @@ class WindowPool:
         self._batch_size = batch_size
         self._crop = crop
         self._seed = seed
-        self._groups: dict[int, tuple[Tensor, Tensor]] = {}
+        self._groups: dict[int, _Group] = {}
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The batch of a step: blurred (N, 5, H, W) and sharp (N, 1, H, W) luma in [0, 1]."""
         made = self._renew(step)
         generator = _generator(self._seed, 1, step)
+        numbers = range(max(0, made - self._max_groups), made)
+        weights = torch.cat([self._groups[number].weights for number in numbers])
+        chosen = torch.multinomial(weights, self._batch_size, True, generator=generator)
         pairs = []
-        for _ in range(self._batch_size):
-            group = made - 1 - _below(min(made, self._max_groups), generator)
-            blurred, sharp = self._groups[group]
-            pairs.append(self._crop_of(blurred, sharp, _below(GROUP, generator), generator))
+        for index in chosen.tolist():
+            group = self._groups[numbers[index // GROUP]]
+            pairs.append(self._crop_of(group, index % GROUP, generator))
         blurred, sharp = (torch.stack(part).float() for part in zip(*pairs, strict=True))
         device_generator = _generator(self._seed, 2, step, self._photos.device)
         return degrade(blurred, device_generator, max_sigma=self._settings.max_noise), sharp
@@ -97,18 +113,24 @@ class WindowPool:
                 self._groups[group] = self._synthesize(group)
         return made
 
-    def _synthesize(self, group: int) -> tuple[Tensor, Tensor]:
+    def _synthesize(self, group: int) -> _Group:
         patches = self._photos.patches(2 * GROUP, _generator(self._seed, 3, group))
         generator = _generator(self._seed, 4, group, self._photos.device)
         exposure = synthesize(patches[:GROUP], patches[GROUP:], self._blur, generator)
-        return exposure.blurred[:, :, 0].half(), exposure.sharp.half()
+        blurred, sharp = exposure.blurred[:, :, 0], exposure.sharp
+        middle = blurred.shape[1] // 2
+        psnr = luma_psnr(blurred[:, middle : middle + 1], sharp).cpu()
+        low, high = self._settings.favoured_psnr
+        favoured = (psnr >= low) & (psnr < high)
+        weights = torch.where(favoured, 1.0, self._settings.other_weight)
+        return _Group(blurred.half(), sharp.half(), weights)
 
     def _crop_of(
-        self, blurred: Tensor, sharp: Tensor, index: int, generator: torch.Generator
+        self, group: _Group, index: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         top, left = (_below(self._blur.size - self._crop + 1, generator) for _ in range(2))
         window = (index, ..., slice(top, top + self._crop), slice(left, left + self._crop))
-        blurred, sharp = blurred[window], sharp[window]
+        blurred, sharp = group.blurred[window], group.sharp[window]
         flips = [axis for axis in (-1, -2) if _below(2, generator)]
         blurred, sharp = blurred.flip(flips), sharp.flip(flips)
         if _below(2, generator):

@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .losses import luma_psnr
 from .photos import PhotoSet
 from .synthesis import BlurSettings, degrade, synthesize
 
-__all__ = ["BANDS", "Score", "ValidationSet", "luma_psnr"]
+__all__ = ["BANDS", "Score", "ValidationSet"]
 
 BANDS: dict[str, tuple[float, float]] = {
     "22-32": (22, 32),
@@ -102,12 +103,6 @@ class ValidationSet:
 
 
 SETTINGS = BlurSettings(max_blur=36, blur_exponent=1.5, still_share=0.2)
-
-
-def luma_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each picture, dB; (N, 1, H, W) in [0, 1] -> (N,)."""
-    error = (restored - sharp).square().flatten(1).mean(1)
-    return -10 * error.clamp_min(1e-10).log10()
 
 
 def _band_of(pair: tuple[Tensor, Tensor], wanted: dict[str, int]) -> str | None:
