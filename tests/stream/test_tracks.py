@@ -1,0 +1,86 @@
+"""What is not the picture is copied."""
+
+from fractions import Fraction
+
+import av
+import pytest
+
+from vsdeblur.stream import StreamOptions
+
+MS = Fraction(1, 1000)
+X264 = StreamOptions(encoder_options={"qp": "0"}, preset="ultrafast")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_sound_is_copied_bit_for_bit(tmp_path, suffix, write_clip, read_packets, restored):
+    source = write_clip(tmp_path / f"in{suffix}", sound_at=0)
+    target, _ = restored(source, X264)
+    assert len(read_packets(source, "audio")) >= 12
+    assert read_packets(target, "audio") == read_packets(source, "audio")
+
+
+@pytest.fixture
+def subtitles(tmp_path):
+    path = tmp_path / "words.srt"
+    path.write_text("1\n00:00:00,040 --> 00:00:00,200\nBonjour\n\n", encoding="utf-8")
+    return path
+
+
+def test_subtitles_are_copied_with_their_language(
+    tmp_path, subtitles, write_clip, read_packets, restored
+):
+    source = write_clip(tmp_path / "in.mkv", subtitles=subtitles)
+    target, _ = restored(source, X264)
+    assert read_packets(target, "subtitle") == read_packets(source, "subtitle")
+    with av.open(str(target)) as container:
+        assert container.streams.subtitles[0].language in ("fra", "fre")
+
+
+def test_a_track_the_container_cannot_hold_is_left_out_and_named(
+    tmp_path, subtitles, caplog, write_clip, read_packets, restored
+):
+    source = write_clip(tmp_path / "in.mkv", subtitles=subtitles)
+    target, _ = restored(source, X264, suffix=".mp4")
+    assert "subtitle track 1 (srt) cannot be stored in mp4 and is left out" in caplog.text
+    assert not read_packets(target, "subtitle")
+
+
+def test_metadata_chapters_and_attachments_are_kept(tmp_path, write_clip, restored):
+    chapter = {"id": 1, "start": 0, "end": 200, "time_base": MS, "metadata": {"title": "One"}}
+
+    def describe(container):
+        container.metadata["title"] = "Concert"
+        container.set_chapters([chapter])
+        container.add_attachment("font.ttf", "font/ttf", b"letters")
+        container.streams[0].disposition = 1 | 4  # default, original
+        container.streams[0].metadata["title"] = "Left camera"
+
+    source = write_clip(tmp_path / "in.mkv", container_setup=describe)
+    target, _ = restored(source, X264)
+    with av.open(str(target)) as container:
+        assert container.metadata["title"] == "Concert"
+        assert container.chapters()[0]["metadata"] == {"title": "One"}
+        assert container.streams[0].metadata["title"] == "Left camera"
+        assert container.streams[0].disposition == 1 | 4
+        assert container.streams.attachments[0].data == b"letters"
+
+
+def test_cover_art_is_copied_and_not_restored(tmp_path, write_clip, noise_frame, restored):
+    bare = write_clip(tmp_path / "bare.mp4")
+    source = tmp_path / "in.mp4"
+    with av.open(str(bare)) as plain, av.open(str(source), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 80, 80, "yuvj420p"
+        cover.disposition = 1024  # attached picture
+        film = container.add_stream_from_template(plain.streams[0], opaque=True)
+        picture = noise_frame(0, (80, 80), "yuvj420p")
+        container.mux([*cover.encode(picture), *cover.encode(None)])
+        for packet in plain.demux():
+            if packet.size:
+                packet.stream = film
+                container.mux(packet)
+    target, result = restored(source, X264)
+    assert result.frames_out == 8
+    with av.open(str(target)) as container:
+        covers = [s for s in container.streams.video if s.disposition & 1024]
+        assert [(s.width, s.height) for s in covers] == [(80, 80)]

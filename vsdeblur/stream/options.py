@@ -1,0 +1,64 @@
+"""What a caller may ask of a restoration, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["StreamOptions", "StreamProgress", "StreamResult"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamOptions:
+    """How the restored video is encoded and stored."""
+
+    codec: str = "libx264"
+    """FFmpeg's name of the video encoder."""
+    quality: float = 16
+    """Constant quality, lower is better: CRF, or CQ for NVENC. Other encoders have their own."""
+    preset: str | None = None
+    """The encoder's speed setting; None = the encoder's default."""
+    container: str | None = None
+    """FFmpeg's name of the container; None = by the target's suffix."""
+    pixel_format: str | None = None
+    """FFmpeg's name of the pixel format; None = the source's."""
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+    """Further options of the encoder; they win over the fields above."""
+    scene_threshold: float | None = None
+    """Mean absolute luma difference, as a share of the format's peak code value, beyond which two
+    neighbouring frames belong to separate scenes; None = the file is one scene."""
+    overwrite: bool = True
+    """Whether an existing target is replaced."""
+    queue_size: int = 8
+    """Frames and packets that may wait between two threads; bounds the memory."""
+
+    def __post_init__(self) -> None:
+        if self.queue_size < 1:
+            raise ValueError(f"queue_size must be at least 1, got {self.queue_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamProgress:
+    """How far a restoration is."""
+
+    frames_done: int
+    """Frames restored so far."""
+    frames_expected: int | None
+    """Frames in the file as its header says or implies, which may be wrong; None = unknown."""
+    seconds_elapsed: float
+    """Wall time since the first frame was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamResult:
+    """What a restoration did."""
+
+    frames_in: int
+    """Frames decoded."""
+    frames_out: int
+    """Frames written; fewer than frames_in only if interrupted."""
+    interrupted: bool
+    """Whether Ctrl-C ended it early; the target is then playable up to that point, or, if
+    frames_out is 0, was not written."""
+    target: Path

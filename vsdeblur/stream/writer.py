@@ -1,0 +1,260 @@
+"""Writes a video file: encodes the picture track, copies what else the source has."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+from ..errors import VideoError
+from .encoder import add_encoder
+from .formats import replace_luma
+from .options import StreamOptions
+from .reader import Reader, one_line
+
+__all__ = ["Writer"]
+
+_CONTAINER_ALIASES = {"mkv": "matroska", "m4v": "mp4"}
+_PHONE_KEYS = ("com.apple.quicktime.", "com.android.capture.")
+"""Metadata that MP4 and MOV keep only if asked to (place, lens, true frame rate)."""
+_MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
+_OWN_METADATA = frozenset(
+    {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration"}
+)
+"""Describes the source's file, not its content; the writer sets its own."""
+
+log = logging.getLogger("vsdeblur")
+
+
+class Writer:
+    """An open output file. Use it in a `with` statement; without `finish` it is left unplayable."""
+
+    def __init__(self, path: Path, reader: Reader, options: StreamOptions, *, named: Path) -> None:
+        """Open a file and write its header.
+
+        Args:
+            path: The file to write.
+            reader: The source, whose other streams are copied.
+            options: How to encode.
+            named: The file's name in messages.
+
+        Raises:
+            VideoError: The file cannot be written, or not with this codec in this container.
+        """
+        self.frames = 0
+        """Frames the encoder has given back."""
+        self._named = named
+        self._copies: dict[int, Stream] = {}
+        self._last_dts: dict[int, int] = {}
+        self._container = _open(path, reader, options, named)
+        try:
+            self._stream = self._add_streams(reader, options)
+            self._start(options)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(av.FFmpegError, OSError, ValueError):  # closing again is harmless
+            self._container.close()
+
+    def write_frame(self, frame: av.VideoFrame, luma: NDArray[np.generic]) -> None:
+        """Encode a frame with a new luma plane.
+
+        Args:
+            frame: Source frame, in the working format; it becomes the writer's.
+            luma: (H, W), code values.
+
+        Raises:
+            VideoError: The encoder or the file system refuses.
+        """
+        replace_luma(frame, luma)
+        frame.pict_type = PictureType.NONE  # the encoder chooses, not the source
+        self._encode(frame)
+
+    def write_packet(self, packet: Packet[Stream]) -> None:
+        """Copy a packet of another stream, if the container takes that stream.
+
+        Raises:
+            VideoError: The file system refuses.
+        """
+        stream = self._copies.get(packet.stream.index)
+        if stream is None:
+            return
+        self._keep_order(packet)
+        packet.stream = stream
+        self._mux(packet)
+
+    def finish(self) -> None:
+        """Flush the encoder and complete the file.
+
+        Raises:
+            VideoError: The encoder or the file system refuses.
+        """
+        self._encode(None)
+        try:
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        try:
+            packets = self._stream.encode(frame)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._failure(error) from error
+        self.frames += len(packets)
+        for packet in packets:
+            self._mux(packet)
+
+    def _mux(self, packet: Packet[Any]) -> None:
+        try:
+            self._container.mux_one(packet)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: BaseException) -> VideoError:
+        return VideoError(
+            f"cannot write {self._named} after frame {self.frames}: {one_line(error)}"
+        )
+
+    def _keep_order(self, packet: Packet[Stream]) -> None:
+        """Give a packet times that follow the last one's; muxers refuse others."""
+        index = packet.stream.index
+        next_dts = self._last_dts.get(index, -1) + 1
+        if packet.dts is None:  # cover art has no times at all
+            packet.dts = next_dts if packet.pts is None else packet.pts
+        if index in self._last_dts:
+            packet.dts = max(packet.dts, next_dts)
+        if packet.pts is None or packet.pts < packet.dts:
+            packet.pts = packet.dts
+        self._last_dts[index] = packet.dts
+
+    def _add_streams(self, reader: Reader, options: StreamOptions) -> av.VideoStream:
+        """Add all streams in the source's order, so that track numbers stay if they can."""
+        encoded = None
+        for source in reader.container.streams:
+            if source.index == reader.stream.index:
+                encoded = add_encoder(self._container, reader.facts, options, reader.working_format)
+                _copy_description(source, encoded)
+                _tag_hevc(self._container, encoded)
+            elif _fits(source, self._container.format.name):
+                copy = self._container.add_stream_from_template(source, opaque=True)
+                _copy_description(source, copy)
+                _tag_hevc(self._container, copy)
+                self._copies[source.index] = copy
+            else:
+                _warn_left_out(source, self._container)
+        assert encoded is not None
+        self._container.metadata.update(_content_metadata(reader.container.metadata))
+        self._container.set_chapters(reader.container.chapters())
+        return encoded
+
+    def _start(self, options: StreamOptions) -> None:
+        try:
+            self._container.start_encoding()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._start_failure(options.codec, error) from error
+        unknown = self._stream.codec_context.options
+        if unknown:
+            raise VideoError(
+                f"the encoder {options.codec} has no option {next(iter(unknown))!r}; "
+                f"see ffmpeg -h encoder={options.codec}"
+            )
+
+    def _start_failure(self, codec: str, error: BaseException) -> VideoError:
+        stream, container = self._stream, self._container.format.name
+        if stream.codec_context.is_open:
+            return VideoError(f"cannot write {self._named} as {container}: {one_line(error)}")
+        needs = " (it needs an NVIDIA GPU and its driver)" if codec.endswith("_nvenc") else ""
+        return VideoError(
+            f"the encoder {codec}{needs} does not start with pixel format {stream.pix_fmt}, "
+            f"{stream.width}x{stream.height}: {one_line(error)}; check the preset and options, or "
+            "use another encoder"
+        )
+
+
+def _open(path: Path, reader: Reader, options: StreamOptions, named: Path) -> OutputContainer:
+    name = options.container
+    movflags = "+faststart"
+    if any(key.startswith(_PHONE_KEYS) for key in reader.container.metadata):
+        movflags += "+use_metadata_tags"
+    try:
+        return av.open(
+            str(path),
+            "w",
+            format=_CONTAINER_ALIASES.get(name, name) if name else None,
+            container_options={"movflags": movflags},
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        what = f"container {name!r}" if name else f"suffix {named.suffix!r}"
+        raise VideoError(
+            f"no container for {named}: {what} is unknown; use .mkv, .mp4, .mov or .webm"
+        ) from error
+
+
+def _fits(source: Stream, container: str) -> bool:
+    """Whether a container takes a stream: its header is written to memory, to see."""
+    trial = av.open(io.BytesIO(), "w", format=container)
+    try:
+        copy = trial.add_stream_from_template(source, opaque=True)
+        _copy_description(source, copy)
+        trial.start_encoding()
+    except (av.FFmpegError, OSError, ValueError):
+        return False
+    finally:
+        with suppress(av.FFmpegError, OSError, ValueError):
+            trial.close()
+    return True
+
+
+def _copy_description(source: Stream, copy: Stream) -> None:
+    copy.disposition = source.disposition
+    copy.metadata.update(_content_metadata(source.metadata))
+
+
+def _content_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower() not in _OWN_METADATA and not key.startswith(("_STATISTICS", "DURATION"))
+    }
+
+
+def _tag_hevc(container: OutputContainer, stream: Stream) -> None:
+    """Apple's players want HEVC tagged hvc1; FFmpeg's default is hev1."""
+    context = stream.codec_context
+    if context is None or container.format.name not in _MP4_FAMILY:
+        return
+    if context.codec.canonical_name == "hevc":
+        context.codec_tag = "hvc1"
+
+
+def _warn_left_out(source: Stream, container: OutputContainer) -> None:
+    codec = source.codec_context.name if source.codec_context is not None else "unknown codec"
+    log.warning(
+        "%s track %d (%s) cannot be stored in %s and is left out",
+        source.type,
+        source.index,
+        codec,
+        container.format.name,
+    )
