@@ -104,7 +104,8 @@ def _camera(scene: int, time: float) -> tuple[float, float, float]:
     phase = 1.7 * scene
     x = sum(size * np.sin(2 * np.pi * f * time + phase + 5 * f) for f, size in waves)
     y = sum(0.6 * size * np.sin(2 * np.pi * f * time + 2 * phase + 11 * f) for f, size in waves)
-    return float(x), float(y) - LOOK_UP[scene], float(0.006 * np.sin(2 * np.pi * 0.09 * time + phase))
+    turn = 0.006 * np.sin(2 * np.pi * 0.09 * time + phase)
+    return float(x), float(y) - LOOK_UP[scene], float(turn)
 
 
 def _encoded(light: torch.Tensor) -> Frame:

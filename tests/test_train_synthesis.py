@@ -71,7 +71,6 @@ def test_blur_averages_in_the_light_it_claims(linear_share, exponent):
 def test_flow_leads_from_the_first_moment_to_the_last():
     settings = replace(SETTINGS, object_share=0, linear_share=0, max_blur=8)
     exposure = exposure_of(settings)
-    num, _, height, width = exposure.flow.shape
     axis = torch.arange(48) + 0.5
     here = torch.stack([axis.expand(48, 48), axis[:, None].expand(48, 48)])
     where = (here + exposure.flow).permute(0, 2, 3, 1) * (2 / 48) - 1

@@ -84,8 +84,7 @@ def _tensorrt() -> Iterator[Finding]:
 
 
 def _vapoursynth() -> Iterator[Finding]:
-    import vapoursynth
-
+    vapoursynth = importlib.import_module("vapoursynth")
     yield Finding("VapourSynth", True, f"R{vapoursynth.__version__.release_major}")
     plugins = {plugin.namespace for plugin in vapoursynth.core.plugins()}
     if "bs" in plugins:
