@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from PIL import Image, ImageDraw
 from vsdeblur import load_restorer
 
 ROOT = Path(__file__).resolve().parents[1]
-OUT = Path("demo_out")
+OUT = ROOT / "demo_out"
 CROP = (320, 180)  # width, height
 
 
@@ -46,7 +47,8 @@ def main() -> None:
     if sharp:
         before, after = mean_psnr(source, sharp), mean_psnr(restored, sharp)
         print(f"luma PSNR: {before:.2f} dB before, {after:.2f} dB after ({after - before:+.2f} dB)")
-    print(f"results: {restored} and {OUT / 'before_after.png'}")
+    results = [os.path.relpath(path) for path in (restored, OUT / "before_after.png")]
+    print(f"results: {' and '.join(results)}")
 
 
 def restore(source: Path, target: Path) -> int:

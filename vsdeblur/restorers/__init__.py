@@ -10,8 +10,9 @@ import torch
 from ..errors import WeightsError
 from ..manifest import ModelFacts, load_manifest
 from ..models import MODELS, ModelSpec
-from ..runtime.compile import Network, compile_network
+from ..runtime.compile import compile_network
 from ..runtime.device import resolve_device, resolve_dtype
+from ..runtime.network import Network
 from ..runtime.weights import load_weights, sha256_of
 from .base import Restorer, window_offsets
 from .dblrgan import WindowRestorer

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..errors import DeblurError
 from ..models import ModelSpec
-from ..runtime.compile import Network
+from ..runtime.network import Network
 from ..runtime.tiling import run_tiled
 
 __all__ = ["WindowRestorer"]

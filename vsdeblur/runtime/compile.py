@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import OptionError
+from .eager import compile_eager
+from .network import Network
 
-__all__ = ["Network", "compile_network"]
+__all__ = ["BACKENDS", "compile_network"]
 
-type Network = Callable[[Tensor], Tensor]
-"""A network ready to run: (N, T, H, W) -> (N, C, H, W), on its device."""
+BACKENDS = {"auto": compile_eager, "eager": compile_eager}
+"""Name -> function from (inference form, device, dtype) to a network."""
 
 
 def compile_network(
@@ -29,9 +29,6 @@ def compile_network(
     Raises:
         OptionError: No backend has that name.
     """
-    from .eager import compile_eager  # backends import this file's types
-
-    backends = {"auto": compile_eager, "eager": compile_eager}
-    if backend not in backends:
-        raise OptionError(f"unknown backend {backend!r}; choose one of: {', '.join(backends)}")
-    return backends[backend](network, device, dtype)
+    if backend not in BACKENDS:
+        raise OptionError(f"unknown backend {backend!r}; choose one of: {', '.join(BACKENDS)}")
+    return BACKENDS[backend](network, device, dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .compile import Network
+from .network import Network
 
 __all__ = ["compile_eager"]
 
