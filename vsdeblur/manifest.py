@@ -197,7 +197,7 @@ def _converted(value: object, kind: str) -> object:
         case "float", int() | float():
             return float(value)
         case "size", (int() as width, int() as height) if width > 0 and height > 0:
-            return (width, height)
+            return None if bool in (type(width), type(height)) else (width, height)
         case "str", Path():
             return str(value)
     return None

@@ -44,7 +44,8 @@ def dblrgan(
 
     Raises:
         vs.Error: The clip or an option is not allowed, the device is not here, or the weights
-            are missing or damaged; the text begins with "dblrgan: ".
+            are missing or damaged; the text begins with "dblrgan: ". A field-based frame, or a
+            tile too small for the model, is refused when the first frame is asked for.
     """
     options = {
         "model": model,

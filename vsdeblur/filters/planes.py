@@ -19,7 +19,8 @@ def check_clip(clip: object) -> vs.VideoNode:
 
     Raises:
         UnsupportedClipError: Not a clip, or one of variable format or size, too small,
-            field-based (by its first frame), GPU-resident, or of an unknown sample type.
+            GPU-resident, or of an unknown sample type. Whether it is field-based only its
+            frames tell: `refuse_fields`.
     """
     if not isinstance(clip, vs.VideoNode):
         raise UnsupportedClipError(f"clip must be a video clip, got {type(clip).__name__}")
@@ -82,11 +83,16 @@ def on_luma(
     """Apply a filter for YUV and GRAY to any clip: RGB goes through YUV 4:4:4 and back.
 
     8-bit RGB becomes 16-bit YUV, anything deeper becomes float, so that nothing is lost on the
-    way. Frame properties come back as they were.
+    way. The numbers are taken as full range whatever `_Range` says, in both directions: each
+    frame keeps its own range that way. Frame properties come back as they were.
     """
     if clip.format.color_family != vs.RGB:
         return filter_luma(clip)
+    full_range = {"range_in": vs.RANGE_FULL, "range": vs.RANGE_FULL}
+    unmarked = clip.std.RemoveFrameProps("_Range")  # the resizer believes it before `range_in`
     enough = vs.YUV444P16 if clip.format.bits_per_sample == 8 else vs.YUV444PS
-    yuv = clip.resize.Bicubic(format=enough, matrix=vs.MATRIX_BT709, range=vs.RANGE_FULL)
-    rgb = filter_luma(yuv).resize.Bicubic(format=clip.format.id, matrix_in=vs.MATRIX_BT709)
+    yuv = unmarked.resize.Bicubic(format=enough, matrix=vs.MATRIX_BT709, **full_range)
+    rgb = filter_luma(yuv).resize.Bicubic(
+        format=clip.format.id, matrix_in=vs.MATRIX_BT709, **full_range
+    )
     return rgb.std.CopyFrameProps(clip)

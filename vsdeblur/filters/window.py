@@ -89,5 +89,5 @@ def frame_offsets(
 
 def _is_cut(before: vs.VideoFrame, after: vs.VideoFrame, threshold: float | None) -> bool:
     if threshold is not None:
-        return float(after.props[CUT_PROPERTY + "Diff"]) > threshold
+        return float(after.props[CUT_PROPERTY + "Diff"]) >= threshold
     return bool(before.props.get("_SceneChangeNext", 0) or after.props.get("_SceneChangePrev", 0))

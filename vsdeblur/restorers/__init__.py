@@ -84,7 +84,8 @@ def _cached_network(
     key: tuple[object, ...], spec: ModelSpec, path: Path, sha256: str | None
 ) -> Network:
     name, model, backend, device, dtype = key
-    identity = (*key, sha256_of(path) if path.is_file() else None)
+    # What the hash should be is part of the key: a file given by hand is not checked, ours is.
+    identity = (*key, sha256_of(path) if path.is_file() else None, sha256)
     if identity not in _networks:
         network = spec.build()
         load_weights(network, path, filter_name=str(name), model=str(model), sha256=sha256)

@@ -56,7 +56,10 @@ class WindowRestorer:
         output = self._run(_padded(frames, self._spec.multiple_of))
         output = output[0, :, : window.shape[-2], : window.shape[-1]].float()
         if not bool(output.isfinite().all()):
-            raise DeblurError("the network gave a value that is not a number; use precision='fp32'")
+            raise DeblurError(
+                "the network gave a value that is not a number; use precision='fp32', and check "
+                "that the clip itself holds none"
+            )
         # The sum is taken in float32: half precision would show as bands in a gradient.
         clamped = middle.clamp(0, 1)
         restored = (output + clamped if self._spec.adds_middle_frame else output).clamp(0, 1)

@@ -43,7 +43,11 @@ def run_tiled(
     """
     height, width = frames.shape[-2:]
     overlap = -(-(2 * receptive_radius + FEATHER) // multiple_of) * multiple_of
-    tile_width, tile_height = (n // multiple_of * multiple_of for n in tile)
+    tile_width, tile_height = (
+        # The frame was padded to the grid: a tile of the frame's own size covers it.
+        length if n > length - multiple_of else n // multiple_of * multiple_of
+        for n, length in zip(tile, (width, height), strict=True)
+    )
     least = 2 * overlap
     if (tile_width < min(width, least)) or (tile_height < min(height, least)):
         raise OptionError(

@@ -26,7 +26,7 @@ class StreamOptions:
     encoder_options: Mapping[str, str] = field(default_factory=dict)
     """Further options of the encoder; they win over the fields above."""
     scene_threshold: float | None = None
-    """Mean absolute luma difference, as a share of the format's peak code value, beyond which two
+    """Mean absolute luma difference, as a share of the format's peak code value, from which two
     neighbouring frames belong to separate scenes; None = the file is one scene."""
     overwrite: bool = True
     """Whether an existing target is replaced."""

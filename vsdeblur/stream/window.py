@@ -79,4 +79,4 @@ class SceneWindows:
             return False
         difference = float((luma - self._held[-1].luma).abs().mean())
         peak = (1 << self._coding.bits) - 1
-        return difference * self._coding.span / peak > self._scene_threshold
+        return difference * self._coding.span / peak >= self._scene_threshold

@@ -1,0 +1,191 @@
+"""Shared fixtures. Everything a test needs is synthesised here: no binary files in git."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from vsdeblur import restorers
+from vsdeblur.models import MODELS
+from vsdeblur.restorers import load_restorer
+from vsdeblur.runtime.weights import save_weights
+
+# The pictures are tiny: threads would only wait for one another, seconds long on a busy machine.
+torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    # Where a GPU must be present, set the variable: a missing one is then a failure, not a skip.
+    if torch.cuda.is_available() or os.environ.get("VSDEBLUR_TEST_GPU"):
+        return
+    for item in items:
+        if item.get_closest_marker("needs_gpu"):
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def random_network():
+    """Builds a filter's model: untrained, but its output visibly differs from its input."""
+
+    def build(model):
+        torch.manual_seed(1)
+        network = MODELS["dblrgan"][model].build()
+        with torch.no_grad():
+            if model == "fast":
+                network.head.weight.mul_(3)
+            else:
+                for module in network.modules():
+                    if isinstance(module, torch.nn.BatchNorm2d):
+                        randomize_norm(module)
+                network.l35.bias.fill_(0.5)
+        return network
+
+    return build
+
+
+def randomize_norm(norm):
+    """Statistics and scale that are not those a fresh network has."""
+    norm.running_mean.normal_(0, 0.1)
+    norm.running_var.uniform_(0.5, 1.5)
+    norm.weight.uniform_(0.2, 0.6)
+    norm.bias.normal_(0, 0.05)
+
+
+@pytest.fixture(scope="session")
+def weights_files(tmp_path_factory, random_network):
+    """Model -> weights file, seeded and untrained."""
+    folder = tmp_path_factory.mktemp("weights")
+    for model in MODELS["dblrgan"]:
+        state = random_network(model).state_dict()
+        path = folder / f"{model}.safetensors"
+        save_weights(path, state, filter_name="dblrgan", model=model, notes={})
+    return {model: str(folder / f"{model}.safetensors") for model in MODELS["dblrgan"]}
+
+
+@pytest.fixture(scope="session")
+def fast_weights(weights_files):
+    return weights_files["fast"]
+
+
+@pytest.fixture(scope="session")
+def paper_weights(weights_files):
+    return weights_files["paper"]
+
+
+@pytest.fixture
+def make_clip():
+    """Makes a VapourSynth clip from arrays: one list of planes a frame, and one dict of properties.
+
+    Luma may be given alone: chroma then stays as `BlankClip` leaves it.
+    """
+    import vapoursynth as vs  # here, so that tests of other parts run without it
+
+    def make(frames, video_format, properties=None):
+        height, width = frames[0][0].shape
+        blank = vs.core.std.BlankClip(
+            format=video_format, width=width, height=height, length=len(frames), keep=True
+        )
+
+        def fill(n, f):
+            filled = f.copy()
+            for index, plane in enumerate(frames[n]):
+                np.copyto(np.asarray(filled[index]), plane)
+            for name, value in (properties[n] if properties else {}).items():
+                filled.props[name] = value
+            return filled
+
+        return blank.std.ModifyFrame(blank, fill)
+
+    return make
+
+
+@pytest.fixture
+def make_noise(make_clip, rng):
+    """Makes a clip of noise in any format, floats a little beyond the nominal range too."""
+    import vapoursynth as vs
+
+    def make(video_format, width=32, height=24, length=4, properties=None):
+        facts = vs.core.get_video_format(video_format)
+
+        def plane(index):
+            sub_w, sub_h = (facts.subsampling_w, facts.subsampling_h) if index else (0, 0)
+            shape = (height >> sub_h, width >> sub_w)
+            if facts.sample_type == vs.FLOAT:
+                chroma = index > 0 and facts.color_family == vs.YUV
+                numbers = rng.uniform(-0.1, 1.1, shape) - 0.5 * chroma
+                return numbers.astype("f2" if facts.bits_per_sample == 16 else "f4")
+            dtype = "u1" if facts.bits_per_sample == 8 else "u2"
+            return rng.integers(0, 1 << facts.bits_per_sample, shape).astype(dtype)
+
+        frames = [[plane(index) for index in range(facts.num_planes)] for _ in range(length)]
+        return make_clip(frames, video_format, properties)
+
+    return make
+
+
+@pytest.fixture
+def planes_of():
+    """The planes of a VapourSynth frame, copied."""
+    return lambda frame: [np.array(np.asarray(frame[p])) for p in range(frame.format.num_planes)]
+
+
+class StubRestorer:
+    """A stand-in algorithm: any other change to a picture is then the front end's."""
+
+    radius, multiplier, channels = 2, 1, 1
+    device = torch.device("cpu")
+
+    def __init__(self, function):
+        self.restore = function
+
+
+@pytest.fixture
+def stubbed(monkeypatch):
+    """Makes the filter run a function, window -> frame, in place of a network."""
+    from vsdeblur.filters import dblrgan as module
+
+    def stubbed(function):
+        stub = StubRestorer(function)
+        monkeypatch.setattr(module, "load_restorer", lambda name, **options: stub)
+        return module.dblrgan
+
+    return stubbed
+
+
+@pytest.fixture
+def load(weights_files):
+    """Loads a model of dblrgan, by default on the CPU in float32 with the weights made here."""
+
+    def load(model="fast", precision="fp32", device="cpu", **options):
+        options = {"weights": weights_files[model]} | options
+        return load_restorer("dblrgan", model=model, device=device, precision=precision, **options)
+
+    return load
+
+
+@pytest.fixture
+def packaged(monkeypatch):
+    """Makes the manifest give other weights for the model "fast"."""
+
+    def packaged(weights, sha256):
+        manifest = restorers.load_manifest()
+        facts = manifest.filters["dblrgan"]
+        fast = dataclasses.replace(facts.models["fast"], weights=weights, sha256=sha256)
+        facts = dataclasses.replace(facts, models={**facts.models, "fast": fast})
+        manifest = dataclasses.replace(manifest, filters={"dblrgan": facts})
+        monkeypatch.setattr(restorers, "load_manifest", lambda: manifest)
+        monkeypatch.setattr(restorers, "_networks", {})
+
+    return packaged
