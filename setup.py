@@ -58,6 +58,7 @@ setup(
             *TRAIN,
             *DEMO,
             "pytest>=8",
+            "setuptools>=77",
             "ruff>=0.12",
             "mypy>=1.16",
             "import-linter>=2.3",

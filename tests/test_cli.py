@@ -28,7 +28,7 @@ def refusal(capfd, *arguments):
 def test_doctor_reports_every_part(capfd):
     status, err = run(capfd, "doctor")
     assert status == 0
-    for part in ("Python", "torch", "GPU", "CPU", "TensorRT", "VapourSynth", "BestSource", "PyAV",
+    for part in ("Python", "torch", "GPU", "CPU", "TensorRT", "VapourSynth", "plugins", "vspipe", "PyAV",
                  "weights dblrgan fast", "cache", "training"):  # fmt: skip
         assert part in err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import platform
+import shutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
@@ -30,7 +31,9 @@ class Finding(NamedTuple):
 
 def print_report(console: Console) -> None:
     """Print a table of all findings."""
-    table = Table("", "part", "found", "what to do")
+    table = Table("")
+    for heading in ("part", "found", "what to do"):
+        table.add_column(heading, overflow="fold")
     marks = {True: "[green]ok[/]", False: "[red]no[/]", None: "-"}
     for finding in findings():
         table.add_row(marks[finding.works], finding.part, finding.found, finding.advice)
@@ -86,11 +89,12 @@ def _tensorrt() -> Iterator[Finding]:
 def _vapoursynth() -> Iterator[Finding]:
     vapoursynth = importlib.import_module("vapoursynth")
     yield Finding("VapourSynth", True, f"R{vapoursynth.__version__.release_major}")
-    plugins = {plugin.namespace for plugin in vapoursynth.core.plugins()}
-    if "bs" in plugins:
-        yield Finding("BestSource", True, f"{_version('vapoursynth-bestsource')}")
-    else:
-        yield Finding("BestSource", None, "not installed", "pip install vapoursynth-bestsource")
+    plugins = sorted(plugin.namespace for plugin in vapoursynth.core.plugins())
+    advice = "" if "bs" in plugins else "to open files: pip install vapoursynth-bestsource"
+    yield Finding("VapourSynth plugins", "bs" in plugins or None, ", ".join(plugins), advice)
+    command = shutil.which("vspipe")
+    advice = "" if command else "put the folder of your Python's scripts on the PATH"
+    yield Finding("vspipe", bool(command) or None, command or "not on the PATH", advice)
 
 
 def _pyav() -> Iterator[Finding]:
