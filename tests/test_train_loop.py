@@ -12,7 +12,7 @@ from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.runtime.weights import load_weights
 from vsdeblur.train.loop import TrainOptions, train
-from vsdeblur.train.losses import charbonnier_loss, frequency_loss, luma_psnr, psnr_loss
+from vsdeblur.train.losses import charbonnier_loss, frequency_loss, luma_psnr, mse_loss, psnr_loss
 from vsdeblur.train.muon import Muon, orthogonalized
 from vsdeblur.train.photos import PhotoSet, find_photos
 from vsdeblur.train.pool import PoolSettings, WindowPool
@@ -76,6 +76,7 @@ def test_losses_match_values_computed_by_hand():
     restored[0] = 0.3
     assert charbonnier_loss(restored, sharp, epsilon=0.4) == pytest.approx((0.5 + 0.4) / 2)
     # Squared errors 0.09 and 0, plus 1e-6: log10 gives -1.0458 and -6.
+    assert mse_loss(restored, sharp) == pytest.approx(0.045)
     assert psnr_loss(restored, sharp) == pytest.approx((-1.045753 - 6) / 2, abs=1e-4)
     # The transform of a constant 0.3 on 2x2 is 0.6 at zero frequency: one of 8 real numbers.
     assert frequency_loss(restored, sharp) == pytest.approx(0.6 / 16)
@@ -103,8 +104,13 @@ def test_muon_lowers_a_loss():
 
 
 @pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.toml")])
-def test_every_recipe_loads(name):
-    assert load_recipe(name).name == name
+def test_every_recipe_takes_a_real_step(name, options):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    small = replace(recipe, batch_size=2, crop=32, blur=BLUR, pool=POOL)
+    best = train(small, replace(options, minutes=0, num_validation=2))
+    assert best.is_file()
+    assert torch.load(options.out / "last.ckpt", weights_only=True)["step"] == 1
 
 
 def test_learning_rate_warms_up_stays_and_falls_to_zero(recipe):

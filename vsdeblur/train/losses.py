@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["LOSSES", "charbonnier_loss", "frequency_loss", "luma_psnr", "psnr_loss"]
+__all__ = ["LOSSES", "charbonnier_loss", "frequency_loss", "luma_psnr", "mse_loss", "psnr_loss"]
 
 
 def charbonnier_loss(restored: Tensor, sharp: Tensor, epsilon: float = 1e-3) -> Tensor:
@@ -34,5 +34,15 @@ def luma_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
     return -10 * error.clamp_min(1e-10).log10()
 
 
-LOSSES = {"charbonnier": charbonnier_loss, "frequency": frequency_loss, "psnr": psnr_loss}
+def mse_loss(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Mean squared error (paper 001, equation 3); a scalar."""
+    return (restored - sharp).square().mean()
+
+
+LOSSES = {
+    "mse": mse_loss,
+    "charbonnier": charbonnier_loss,
+    "frequency": frequency_loss,
+    "psnr": psnr_loss,
+}
 """The terms that a recipe can name."""

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError
 
-__all__ = ["PhotoSet", "find_photos"]
+__all__ = ["PhotoSet", "find_photos", "random_below"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 SCALES = (1.0, 0.7, 0.5)
@@ -75,20 +75,21 @@ class PhotoSet:
         """
         chosen = []
         for _ in range(num):
-            pyramid = self._pyramids[_below(len(self._pyramids), generator)]
-            plane = pyramid[_below(len(pyramid), generator)]
+            pyramid = self._pyramids[random_below(len(self._pyramids), generator)]
+            plane = pyramid[random_below(len(pyramid), generator)]
             candidates = [self._random_patch(plane, generator) for _ in range(2)]
             chosen.append(max(candidates, key=_detail))
         return torch.stack(chosen)[:, None].float() / 255
 
     def _random_patch(self, plane: Tensor, generator: torch.Generator) -> Tensor:
         size = self.patch_size
-        top = _below(plane.shape[0] - size + 1, generator)
-        left = _below(plane.shape[1] - size + 1, generator)
+        top = random_below(plane.shape[0] - size + 1, generator)
+        left = random_below(plane.shape[1] - size + 1, generator)
         return plane[top : top + size, left : left + size]
 
 
-def _below(bound: int, generator: torch.Generator) -> int:
+def random_below(bound: int, generator: torch.Generator) -> int:
+    """A random whole number from 0 to bound - 1."""
     return int(torch.randint(bound, (), generator=generator))
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .losses import luma_psnr
-from .photos import PhotoSet
+from .photos import PhotoSet, random_below
 from .synthesis import BlurSettings, degrade, synthesize
 
 __all__ = ["PoolSettings", "WindowPool"]
@@ -128,24 +128,20 @@ class WindowPool:
     def _crop_of(
         self, group: _Group, index: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        top, left = (_below(self._blur.size - self._crop + 1, generator) for _ in range(2))
+        top, left = (random_below(self._blur.size - self._crop + 1, generator) for _ in range(2))
         window = (index, ..., slice(top, top + self._crop), slice(left, left + self._crop))
         blurred, sharp = group.blurred[window], group.sharp[window]
-        flips = [axis for axis in (-1, -2) if _below(2, generator)]
+        flips = [axis for axis in (-1, -2) if random_below(2, generator)]
         blurred, sharp = blurred.flip(flips), sharp.flip(flips)
-        if _below(2, generator):
+        if random_below(2, generator):
             blurred, sharp = blurred.mT, sharp.mT
-        if _below(2, generator):  # the same motion backwards in time
+        if random_below(2, generator):  # the same motion backwards in time
             blurred = blurred.flip(0)
         share, gain = torch.rand(2, generator=generator).tolist()
         if share < self._settings.darken_share:
             gain = 0.15 + 0.85 * gain
             blurred, sharp = blurred * gain, sharp * gain
         return blurred, sharp
-
-
-def _below(bound: int, generator: torch.Generator) -> int:
-    return int(torch.randint(bound, (), generator=generator))
 
 
 def _generator(

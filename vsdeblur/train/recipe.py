@@ -47,7 +47,7 @@ class Recipe:
     ema: float = 0.999
     """Decay of the exponential moving average of the weights; the average is what is kept."""
     losses: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
-    """Weight of each term: "charbonnier", "frequency", "psnr"."""
+    """Weight of each term: "mse", "charbonnier", "frequency", "psnr"."""
     seed: int = 1
     """Decides initial weights and all training material."""
     blur: BlurSettings = field(default_factory=BlurSettings)

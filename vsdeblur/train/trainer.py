@@ -26,7 +26,10 @@ class Trainer:
     def __init__(self, recipe: Recipe, fabric: fabric_library.Fabric) -> None:
         torch.manual_seed(recipe.seed)
         network = MODELS[recipe.filter][recipe.model].build()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
+                module.to(memory_format=torch.channels_last)
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
         self.optimizers = _optimizers(network, recipe)
         self.recipe = recipe
@@ -91,7 +94,7 @@ class Trainer:
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
         for name, value in state["average"].items():  # type: ignore[attr-defined]
             self.average[name].copy_(value)
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):  # type: ignore[call-overload]
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
