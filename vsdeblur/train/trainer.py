@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning_fabric as fabric_library
 import torch
 from torch import Tensor, nn
@@ -78,7 +80,7 @@ class Trainer:
             restored: Tensor = network(blurred.to(self.fabric.device))
         return restored
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """What a checkpoint must hold: plain values and tensors."""
         return {
             "step": self.step,
@@ -88,11 +90,11 @@ class Trainer:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
 
-    def load(self, state: dict[str, object]) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.step, self.best = state["step"], state["best"]  # type: ignore[assignment]
-        self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
-        for name, value in state["average"].items():  # type: ignore[attr-defined]
+        self.step, self.best = state["step"], state["best"]
+        self.network.load_state_dict(state["network"])
+        for name, value in state["average"].items():
             self.average[name].copy_(value)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
