@@ -269,5 +269,11 @@ def test_validation_set_is_the_same_bytes_and_in_its_bands(photos):
     assert score.count["22-32"] == 4
 
 
+def test_photos_that_cannot_be_validated_on_are_refused(tmp_path):
+    Image.new("L", (300, 300), 100).save(tmp_path / "flat.png")
+    with pytest.raises(DataError, match="1 validation photos give no blurred window"):
+        ValidationSet.from_files(find_photos([tmp_path]), num_windows=1)
+
+
 def test_luma_psnr_by_hand():
     assert luma_psnr(torch.full((1, 1, 2, 2), 0.1), torch.zeros(1, 1, 2, 2)) == pytest.approx(20)

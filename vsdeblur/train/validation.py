@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..errors import DataError
 from .losses import luma_psnr
 from .photos import PhotoSet
 from .synthesis import BlurSettings, degrade, synthesize
@@ -45,29 +45,23 @@ class ValidationSet:
     """Windows with their sharp middle frames.
 
     Windows are drawn until `num_windows` have an input between 22 and 32 dB and a quarter as many
-    one above 38 dB, so that no score hangs on a few lucky draws; the others are dropped.
+    one above 38 dB, so that no score hangs on a few lucky draws; the others are dropped. After 20
+    draws a window asked for, the set stays as large as it is.
 
     Args:
         photos: Sharp photos.
         num_windows: How many blurred windows are kept.
         size: Height and width of a window, in pixels.
         seed: Decides everything that is drawn.
+
+    Raises:
+        DataError: The photos give no window between 22 and 32 dB.
     """
 
     def __init__(
         self, photos: PhotoSet, *, num_windows: int, size: int = 192, seed: int = 2026
     ) -> None:
-        settings = replace(SETTINGS, size=size)
-        wanted = {"22-32": num_windows, "sharp": num_windows // 4}
-        pairs: list[tuple[Tensor, Tensor]] = []
-        for attempt in count():
-            pair = _window(photos, settings, seed * 100_000 + attempt)
-            band = _band_of(pair, wanted)
-            if band:
-                wanted[band] -= 1
-                pairs.append(pair)
-            if not any(wanted.values()):
-                break
+        pairs = _chosen_windows(photos, num_windows, replace(SETTINGS, size=size), seed)
         self.blurred = torch.stack([blurred for blurred, _ in pairs])
         """(N, 5, H, W), luma in [0, 1], with noise, quantised to 8 bit."""
         self.sharp = torch.stack([sharp for _, sharp in pairs])
@@ -103,6 +97,27 @@ class ValidationSet:
 
 
 SETTINGS = BlurSettings(max_blur=36, blur_exponent=1.5, still_share=0.2)
+
+
+def _chosen_windows(
+    photos: PhotoSet, num_windows: int, settings: BlurSettings, seed: int
+) -> list[tuple[Tensor, Tensor]]:
+    wanted = {"22-32": num_windows, "sharp": num_windows // 4}
+    pairs: list[tuple[Tensor, Tensor]] = []
+    for attempt in range(20 * num_windows):  # photographs want about 4
+        pair = _window(photos, settings, seed * 100_000 + attempt)
+        band = _band_of(pair, wanted)
+        if band:
+            wanted[band] -= 1
+            pairs.append(pair)
+        if not any(wanted.values()):
+            break
+    if wanted["22-32"] == num_windows:
+        raise DataError(
+            f"the {len(photos)} validation photos give no blurred window between 22 and 32 dB: "
+            "they are too flat, or no photographs; use others"
+        )
+    return pairs
 
 
 def _band_of(pair: tuple[Tensor, Tensor], wanted: dict[str, int]) -> str | None:
