@@ -14,6 +14,7 @@ from vsdeblur.models import MODELS
 from vsdeblur.runtime.compile import compile_network
 from vsdeblur.runtime.device import PRECISIONS, resolve_device
 from vsdeblur.runtime.weights import sha256_of
+from vsdeblur.train.recipe import RECIPES
 
 FILTERS = load_manifest().filters
 every_filter = pytest.mark.parametrize("facts", FILTERS.values(), ids=FILTERS)
@@ -221,3 +222,15 @@ def test_given_options_are_checked_and_the_others_filled_in():
         "scene_threshold": 1.0,
         "weights": None,
     }
+
+
+@every_filter
+def test_weights_say_what_they_are_what_made_them_and_what_they_score(facts):
+    for model in facts.models.values():
+        if model.weights is not None:
+            assert model.sha256
+            assert model.licence
+            assert model.trained_on
+            assert (RECIPES / f"{model.recipe}.toml").is_file()
+            assert model.scores
+            assert (model.weights.parent / "card.md").is_file()
