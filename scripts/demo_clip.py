@@ -15,11 +15,11 @@ from PIL import Image
 from torch.nn import functional as F
 
 FPS = 25
-LOOK_UP = (0, 140, 0)  # pixels from each photo's middle to what is worth looking at
+LOOK_UP = (0, 150, 0)  # pixels from each photo's middle to what is worth looking at
 WIDTH, HEIGHT = 640, 360
-MARGIN = 40  # pixels of photo beside the view, for the camera to move in
+MARGIN = 16  # pixels of photo beside the view; beyond them it is mirrored
 FRAMES_A_SCENE = 25
-EXPOSURE = 0.6  # of the frame interval
+EXPOSURE = 0.8  # of the frame interval
 SUBFRAMES = 25
 
 type Frame = NDArray[np.uint8]
