@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from vsdeblur.errors import DataError
+from vsdeblur.errors import DataError, WeightsError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.runtime.weights import load_weights
 from vsdeblur.train.loop import TrainOptions, train
@@ -204,6 +206,16 @@ def test_ten_steps_equal_five_and_five(recipe, options, tmp_path):
     for part in ("network", "average"):
         for name, value in whole[part].items():
             torch.testing.assert_close(value, pieces[part][name], rtol=0, atol=0)
+
+
+def test_a_run_can_start_from_weights(recipe, options, tmp_path, fast_weights):
+    frozen = replace(recipe, steps=1, learning_rate=0.0)
+    best = train(frozen, replace(options, init=Path(fast_weights)))
+    before, after = (load_file(path) for path in (fast_weights, best))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+    with pytest.raises(WeightsError, match="no weights file"):
+        train(recipe, replace(options, out=tmp_path / "other", init=tmp_path / "none"))
 
 
 def test_ctrl_c_loses_nothing(recipe, options):

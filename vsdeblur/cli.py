@@ -195,6 +195,7 @@ class ManyFolders(click.Command):
     "[default: every tenth photo of DATA, which is then not trained on].",
 )  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
 @click.option("--steps", type=int, help="Steps of the whole run [default: the recipe's].")
@@ -207,6 +208,7 @@ def train(
     data: tuple[Path, ...],
     validation: tuple[Path, ...],
     out: Path,
+    init: Path | None,
     resume: bool,
     minutes: float | None,
     steps: int | None,
@@ -220,6 +222,7 @@ def train(
         data=data,
         validation=validation,
         out=out,
+        init=init,
         resume=resume,
         minutes=minutes,
         steps=steps,

@@ -39,6 +39,8 @@ class TrainOptions:
     of `data` is kept for that and not trained on."""
     out: Path
     """Folder of the run."""
+    init: Path | None = None
+    """Weights to start from; None = random ones. A resumed run has its own."""
     resume: bool = False
     """Continue the run that is in `out`."""
     minutes: float | None = None
@@ -99,7 +101,7 @@ def train(
         loggers=[TensorBoardLogger(options.out, "logs"), CSVLogger(options.out, "csv")],
     )
     fabric.launch()
-    trainer = Trainer(recipe, fabric)
+    trainer = Trainer(recipe, fabric, options.init)
     if options.resume:
         trainer.load(folder.load())
     validation = ValidationSet.from_files(held_out, num_windows=options.num_validation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lightning_fabric as fabric_library
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 from ..models import MODELS
+from ..runtime.weights import load_weights
 from .losses import LOSSES
 from .muon import Muon
 from .recipe import Recipe
@@ -23,11 +25,19 @@ class Trainer:
     Args:
         recipe: Settings of the run.
         fabric: Where and in what precision it runs.
+        init: Weights to start from; None = random ones.
+
+    Raises:
+        WeightsError: The weights are missing, damaged or of another model.
     """
 
-    def __init__(self, recipe: Recipe, fabric: fabric_library.Fabric) -> None:
+    def __init__(
+        self, recipe: Recipe, fabric: fabric_library.Fabric, init: Path | None = None
+    ) -> None:
         torch.manual_seed(recipe.seed)
         network = MODELS[recipe.filter][recipe.model].build()
+        if init is not None:
+            load_weights(network, init, filter_name=recipe.filter, model=recipe.model)
         self.network = network
         for module in network.modules():
             if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
