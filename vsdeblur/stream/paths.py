@@ -10,8 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from ..errors import VideoError
+from ..manifest import load_manifest
 
-__all__ = ["PartialFile", "check_paths", "partial_file"]
+__all__ = ["PartialFile", "check_paths", "check_size", "partial_file"]
 
 
 def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -35,6 +36,20 @@ def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
             raise VideoError(f"{target} is the source itself; give another name to write to")
         if not overwrite:
             raise VideoError(f"{target} already exists; give another name or allow overwriting")
+
+
+def check_size(source: Path, width: int, height: int) -> None:
+    """Refuse what is too small to restore; width and height in pixels.
+
+    Raises:
+        VideoError: It is smaller than the manifest allows.
+    """
+    least = load_manifest()
+    if width < least.min_width or height < least.min_height:
+        raise VideoError(
+            f"{source} is {width}x{height} pixels; at least {least.min_width}x"
+            f"{least.min_height} can be restored"
+        )
 
 
 @dataclass

@@ -16,13 +16,12 @@ from av.stream import Stream
 from numpy.typing import NDArray
 
 from ..errors import VideoError
-from ..manifest import load_manifest
 from ..restorers import Restorer
 from .channel import Channel, ChannelAborted
 from .encoder import encoder_named, working_format
 from .formats import luma_coding
 from .options import StreamOptions, StreamProgress, StreamResult
-from .paths import check_paths, partial_file
+from .paths import check_paths, check_size, partial_file
 from .reader import Reader
 from .still import is_picture, restore_picture
 from .window import SceneWindows
@@ -68,7 +67,7 @@ def restore_file(
         return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
     codec = encoder_named(options.codec)
     with Reader(source) as reader:
-        _check_size(source, reader)
+        check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         with (
             partial_file(target) as partial,
@@ -81,16 +80,6 @@ def restore_file(
     return StreamResult(
         frames_in=reader.frames, frames_out=writer.frames, interrupted=interrupted, target=target
     )
-
-
-def _check_size(source: Path, reader: Reader) -> None:
-    least = load_manifest()
-    facts = reader.facts
-    if facts.width < least.min_width or facts.height < least.min_height:
-        raise VideoError(
-            f"{source} is {facts.width}x{facts.height} pixels; at least {least.min_width}x"
-            f"{least.min_height} can be restored"
-        )
 
 
 @dataclass

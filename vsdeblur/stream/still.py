@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..errors import VideoError
-from ..manifest import load_manifest
 from ..restorers import Restorer
+from .paths import check_size
 
 __all__ = ["is_picture", "restore_picture"]
 
@@ -117,7 +117,7 @@ def _load(source: Path) -> tuple[Image.Image, dict[str, Any]]:
                 raise VideoError(
                     f"{source} holds {pictures} pictures; only files of one can be restored"
                 )
-            _check_size(source, image)
+            check_size(source, image.width, image.height)
             image.load()
             return _in_known_mode(image), _extras(image)
     except (OSError, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
@@ -146,15 +146,6 @@ def _descriptive(exif: Image.Exif) -> Image.Exif:
         if values:
             kept.get_ifd(directory).update(values)
     return kept
-
-
-def _check_size(source: Path, image: Image.Image) -> None:
-    least = load_manifest()
-    if image.width < least.min_width or image.height < least.min_height:
-        raise VideoError(
-            f"{source} is {image.width}x{image.height} pixels; at least {least.min_width}x"
-            f"{least.min_height} can be restored"
-        )
 
 
 def _in_known_mode(image: Image.Image) -> Image.Image:

@@ -97,11 +97,7 @@ class RunFolder:
 
     def write_recipe(self, recipe: Recipe, photos: list[Path]) -> None:
         """Save the resolved recipe, the versions and the names of the photos."""
-        names = (
-            "torch",
-            "numpy",
-            "lightning-fabric",
-        )
+        names = ("torch", "numpy", "lightning-fabric")
         facts = {
             "recipe": recipe.as_dict(),
             "versions": {"python": platform.python_version()} | {n: version(n) for n in names},

@@ -42,14 +42,13 @@ class Trainer:
         for module in network.modules():
             if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
                 module.to(memory_format=torch.channels_last)
-        self.average = {name: t.clone() for name, t in network.state_dict().items()}
         self.optimizers = _optimizers(network, recipe)
         self.recipe = recipe
         self.fabric = fabric
         self.step = 0
         self.best = float("-inf")
         self.model, *self.wrapped = fabric.setup(network, *self.optimizers)
-        self.average = {n: t.to(fabric.device) for n, t in self.average.items()}
+        self.average = {name: t.clone() for name, t in network.state_dict().items()}
 
     def update(self, blurred: Tensor, sharp: Tensor) -> Tensor:
         """One optimiser step; returns the loss."""
