@@ -70,7 +70,7 @@ def weights_files(tmp_path_factory, random_network):
     for model in MODELS["dblrgan"]:
         state = random_network(model).state_dict()
         path = folder / f"{model}.safetensors"
-        save_weights(path, state, filter_name="dblrgan", model=model, notes={})
+        save_weights(path, state, filter_name="dblrgan", model=model)
     return {model: str(folder / f"{model}.safetensors") for model in MODELS["dblrgan"]}
 
 

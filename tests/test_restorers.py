@@ -98,14 +98,16 @@ def zeros(frames):
 def test_values_beyond_the_nominal_range_are_kept():
     window = torch.rand(5, 1, 16, 16)
     window[2, 0, 0, :4] = torch.tensor([-0.25, 1.25, 1.0, 0.0])
-    restored = WindowRestorer(zeros, FAST, CPU).restore(window)
+    restored = WindowRestorer(zeros, FAST, CPU, adds_middle_frame=True).restore(window)
     torch.testing.assert_close(restored[0], window[2], rtol=0, atol=0)
 
 
 def test_network_sees_values_in_the_nominal_range_only():
     seen = []
     window = torch.rand(5, 1, 16, 16) * 3 - 1
-    WindowRestorer(lambda x: seen.append(x) or zeros(x), FAST, CPU).restore(window)
+    WindowRestorer(lambda x: seen.append(x) or zeros(x), FAST, CPU, adds_middle_frame=True).restore(
+        window
+    )
     torch.testing.assert_close(seen[0], window.clamp(0, 1).transpose(0, 1), rtol=0, atol=0)
 
 
@@ -121,7 +123,9 @@ def test_what_lies_beyond_the_range_is_added_to_the_restored_picture(load):
 @pytest.mark.parametrize("residual", [-5.0, 5.0])
 def test_restored_picture_is_clamped_to_the_nominal_range(residual):
     window = torch.rand(5, 1, 16, 16)
-    restored = WindowRestorer(lambda x: zeros(x) + residual, FAST, CPU).restore(window)
+    restored = WindowRestorer(
+        lambda x: zeros(x) + residual, FAST, CPU, adds_middle_frame=True
+    ).restore(window)
     assert restored.unique().tolist() == [float(residual > 0)]
 
 
@@ -133,7 +137,7 @@ def test_a_number_that_is_none_is_refused(number):
         return output
 
     with pytest.raises(DeblurError) as error:
-        WindowRestorer(network, FAST, CPU).restore(torch.rand(5, 1, 16, 16))
+        WindowRestorer(network, FAST, CPU, adds_middle_frame=True).restore(torch.rand(5, 1, 16, 16))
     assert str(error.value) == (
         "the network gave a value that is not a number; use precision='fp32', and check that the "
         "clip itself holds none"

@@ -17,19 +17,19 @@ FAST = MODELS["dblrgan"]["fast"]
 @pytest.fixture
 def loads(monkeypatch):
     """An empty network cache, and the list of files read into it."""
-    files, load_weights = [], restorers.load_weights
+    files, load_network = [], restorers.load_network
 
-    def counted(network, path, **options):
+    def counted(build, path, **options):
         files.append(path)
-        load_weights(network, path, **options)
+        return load_network(build, path, **options)
 
     monkeypatch.setattr(restorers, "_networks", {})
-    monkeypatch.setattr(restorers, "load_weights", counted)
+    monkeypatch.setattr(restorers, "load_network", counted)
     return files
 
 
 def save_fast(path, state):
-    save_weights(path, state, filter_name="dblrgan", model="fast", notes={})
+    save_weights(path, state, filter_name="dblrgan", model="fast")
 
 
 def test_network_is_loaded_once_for_the_same_arguments(load, loads):

@@ -13,7 +13,7 @@ from vsdeblur.runtime import device as device_module
 from vsdeblur.runtime import weights as weights_module
 from vsdeblur.runtime.compile import compile_network
 from vsdeblur.runtime.device import resolve_device, resolve_dtype
-from vsdeblur.runtime.weights import load_weights, save_weights, sha256_of
+from vsdeblur.runtime.weights import load_network, save_weights, sha256_of
 
 CPU = torch.device("cpu")
 
@@ -136,10 +136,8 @@ def weights(tmp_path):
     return save(tmp_path / "w.safetensors", small_network())
 
 
-def load(path, network=None, filter_name="dblrgan", model="fast", **options):
-    network = network or small_network()
-    load_weights(network, path, filter_name=filter_name, model=model, **options)
-    return network
+def load(path, build=small_network, filter_name="dblrgan", model="fast", **options):
+    return load_network(build, path, filter_name=filter_name, model=model, **options)
 
 
 def test_weights_come_back_in_float32_rounded_to_half(tmp_path):
@@ -252,5 +250,5 @@ def test_weights_with_another_hash_are_refused(weights):
 )
 def test_weights_of_other_shapes_are_refused(weights, network):
     expect_refusal(
-        weights, f"weights file {str(weights)!r} does not fit model 'fast': ", network=network
+        weights, f"weights file {str(weights)!r} does not fit model 'fast': ", build=lambda: network
     )

@@ -1,13 +1,19 @@
-"""The set-up that demo and test share, and the example script."""
+"""The set-up that demo and test share, the example script, and the benchmark."""
 
+import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
 import torch
+from PIL import Image
+
+from vsdeblur.evaluate import benchmarks
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,3 +99,43 @@ def test_restore_vpy_says_what_it_needs(vspipe):
     done = vspipe("-c", "y4m", ROOT / "scripts/restore.vpy", "-")
     assert done.returncode != 0
     assert b"give the clip with: vspipe -a source=" in done.stderr
+
+
+@pytest.fixture
+def benchmark_quality(monkeypatch, tmp_path):
+    """Runs scripts/benchmark_quality.py on a picture made here, with filters that do nothing."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    noise = torch.rand(1, 1, 60, 60) * 255
+    picture = torch.nn.functional.interpolate(noise, scale_factor=8)[0, 0].byte().numpy()
+    Image.fromarray(picture).save(photos / "a.png")
+    stub = SimpleNamespace(
+        radius=2, channels=1, multiplier=1, device=torch.device("cpu"),
+        restore=lambda window: window[2:3],
+    )  # fmt: skip
+    monkeypatch.setattr(benchmarks, "load_restorer", lambda name, **options: stub)
+    main = runpy.run_path(str(ROOT / "scripts/benchmark_quality.py"))["main"]
+    return lambda *arguments: main([str(photos), "--windows", "1", *map(str, arguments)])
+
+
+def test_benchmark_quality_prints_and_writes_its_scores(benchmark_quality, tmp_path, capsys):
+    benchmark_quality("--json", tmp_path / "scores.json")
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert f"sha256 of the set: {written['sha256']}\n" in printed
+    assert [bands["22-32"] for bands in written["windows"].values()] == [1, 1, 1]
+    assert written["models"][0]["filter"] == "dblrgan"
+    assert written["models"][0]["mean_gain"] == 0
+    assert list(written["models"][0]["gain"]) == ["shake", "object", "concert"]
+    row = next(line for line in printed.splitlines() if "dblrgan" in line)
+    assert "+0.00" in row
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_benchmark_quality_says_what_is_wrong_in_one_line(benchmark_quality, tmp_path, capsys):
+    with pytest.raises(SystemExit) as failed:
+        benchmark_quality("--windows", 0)
+    assert str(failed.value).startswith("benchmark_quality: the benchmark needs 1 or more windows")
+    with pytest.raises(SystemExit, match="2"):
+        benchmark_quality("--json", tmp_path / "none/scores.json")
+    assert "--json: there is no folder" in capsys.readouterr().err

@@ -5,21 +5,23 @@ from __future__ import annotations
 from torch import nn
 
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
-from .spec import ModelSpec
+from .spec import InferenceForm, ModelSpec
 
-__all__ = ["MODELS", "ModelSpec"]
+__all__ = ["MODELS", "InferenceForm", "ModelSpec"]
 
 
-def _fold_dblrnet(network: nn.Module) -> nn.Module:
+def _fold_dblrnet(network: nn.Module) -> InferenceForm:
     assert isinstance(network, DBLRNet)
-    assert not network.global_skip
-    return FoldedDBLRNet(network.eval())
+    folded = FoldedDBLRNet(network.eval())
+    folded.global_skip = False
+    return InferenceForm(folded, adds_middle_frame=network.global_skip)
 
 
-def _fold_fast(network: nn.Module) -> nn.Module:
+def _fold_fast(network: nn.Module) -> InferenceForm:
     assert isinstance(network, FastDBLRNet)
+    adds_middle_frame = network.global_skip
     network.global_skip = False
-    return network.eval()
+    return InferenceForm(network.eval(), adds_middle_frame)
 
 
 MODELS: dict[str, dict[str, ModelSpec]] = {
@@ -27,7 +29,6 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
         "fast": ModelSpec(
             build=FastDBLRNet,
             fold=_fold_fast,
-            adds_middle_frame=True,
             radius=2,
             channels=1,
             multiple_of=8,
@@ -38,7 +39,6 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
         "paper": ModelSpec(
             build=DBLRNet,
             fold=_fold_dblrnet,
-            adds_middle_frame=False,
             radius=2,
             channels=1,
             multiple_of=1,

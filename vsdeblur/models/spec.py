@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import nn
 
-__all__ = ["ModelSpec"]
+__all__ = ["InferenceForm", "ModelSpec"]
+
+
+class InferenceForm(NamedTuple):
+    """A network for inference: the same function, without the global skip."""
+
+    network: nn.Module
+    adds_middle_frame: bool
+    """Whether the output is a residual, to be added to the middle frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """A model's factory, its inference form and the inputs it accepts."""
 
-    build: Callable[[], nn.Module]
-    """Returns the untrained network, in training form; weights are loaded into it."""
-    fold: Callable[[nn.Module], nn.Module]
-    """Returns the inference form of a loaded network, without the global skip."""
-    adds_middle_frame: bool
-    """Whether the inference form's output is a residual, to be added to the middle frame."""
+    build: Callable[..., nn.Module]
+    """Returns the untrained network, in training form; weights are loaded into it. Takes the
+    options that a weights file or a recipe gives, such as `global_skip`."""
+    fold: Callable[[nn.Module], InferenceForm]
+    """Returns the inference form of a loaded network."""
     radius: int
     """Frames needed on each side of the one being restored."""
     channels: int

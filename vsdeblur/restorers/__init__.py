@@ -13,13 +13,13 @@ from ..models import MODELS, ModelSpec
 from ..runtime.compile import compile_network
 from ..runtime.device import resolve_device, resolve_dtype
 from ..runtime.network import Network
-from ..runtime.weights import load_weights, sha256_of
+from ..runtime.weights import load_network, sha256_of
 from .base import Restorer, window_offsets
 from .dblrgan import WindowRestorer
 
 __all__ = ["Restorer", "load_restorer", "window_offsets"]
 
-_networks: dict[tuple[object, ...], Network] = {}
+_networks: dict[tuple[object, ...], tuple[Network, bool]] = {}
 """Loaded networks of this process: scripts are reloaded at every seek, networks are not."""
 _networks_lock = Lock()
 
@@ -65,8 +65,10 @@ def load_restorer(
     spec = MODELS[name][options["model"]]
     key = (name, options["model"], options["backend"], torch_device, dtype)
     with _networks_lock:
-        network = _cached_network(key, spec, path, sha256)
-    return WindowRestorer(network, spec, torch_device, options["tile"])
+        network, adds_middle_frame = _cached_network(key, spec, path, sha256)
+    return WindowRestorer(
+        network, spec, torch_device, options["tile"], adds_middle_frame=adds_middle_frame
+    )
 
 
 def _weights_of(model: ModelFacts, given: str | None) -> tuple[Path, str | None]:
@@ -82,14 +84,17 @@ def _weights_of(model: ModelFacts, given: str | None) -> tuple[Path, str | None]
 
 def _cached_network(
     key: tuple[object, ...], spec: ModelSpec, path: Path, sha256: str | None
-) -> Network:
+) -> tuple[Network, bool]:
     name, model, backend, device, dtype = key
     # What the hash should be is part of the key: a file given by hand is not checked, ours is.
     identity = (*key, sha256_of(path) if path.is_file() else None, sha256)
     if identity not in _networks:
-        network = spec.build()
-        load_weights(network, path, filter_name=str(name), model=str(model), sha256=sha256)
+        network = load_network(
+            spec.build, path, filter_name=str(name), model=str(model), sha256=sha256
+        )
         assert isinstance(device, torch.device)
         assert isinstance(dtype, torch.dtype)
-        _networks[identity] = compile_network(spec.fold(network), str(backend), device, dtype)
+        form = spec.fold(network)
+        compiled = compile_network(form.network, str(backend), device, dtype)
+        _networks[identity] = (compiled, form.adds_middle_frame)
     return _networks[identity]

@@ -24,6 +24,7 @@ class WindowRestorer:
         spec: The model's facts.
         device: Where the network runs.
         tile: Width and height of tiles in pixels; None = whole frames.
+        adds_middle_frame: Whether the network's output is a residual.
     """
 
     multiplier = 1
@@ -34,6 +35,8 @@ class WindowRestorer:
         spec: ModelSpec,
         device: torch.device,
         tile: tuple[int, int] | None = None,
+        *,
+        adds_middle_frame: bool,
     ) -> None:
         self.radius = spec.radius
         self.channels = spec.channels
@@ -41,6 +44,7 @@ class WindowRestorer:
         self._network = network
         self._spec = spec
         self._tile = tile
+        self._adds_middle_frame = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.
         self._lock = Lock()
 
@@ -62,7 +66,7 @@ class WindowRestorer:
             )
         # The sum is taken in float32: half precision would show as bands in a gradient.
         clamped = middle.clamp(0, 1)
-        restored = (output + clamped if self._spec.adds_middle_frame else output).clamp(0, 1)
+        restored = (output + clamped if self._adds_middle_frame else output).clamp(0, 1)
         # Blacks and whites beyond the nominal range are kept, not cut off.
         return (restored + (middle - clamped)).unsqueeze(0)
 

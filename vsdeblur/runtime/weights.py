@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -13,35 +16,33 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 
-__all__ = ["load_weights", "save_weights", "sha256_of"]
+__all__ = ["load_network", "save_weights", "sha256_of"]
 
 
-def load_weights(
-    network: nn.Module, path: Path, *, filter_name: str, model: str, sha256: str | None = None
-) -> None:
-    """Fill a network from a weights file; it becomes float32 whatever the file's precision.
+def load_network(
+    build: Callable[..., nn.Module],
+    path: Path,
+    *,
+    filter_name: str,
+    model: str,
+    sha256: str | None = None,
+) -> nn.Module:
+    """Build the network that a weights file is of, and fill it.
 
     Args:
-        network: The model in training form.
+        build: Returns the untrained network; takes the options that the file gives.
         path: A .safetensors file.
         filter_name: Filter the file must have been made for.
         model: Model the file must have been made for.
         sha256: Hash the file must have; None = any.
 
+    Returns:
+        The network in training form, float32 whatever the file's precision.
+
     Raises:
         WeightsError: The file is missing, truncated, has another hash or is of another model.
     """
-    if not path.is_file():
-        raise WeightsError(f"no weights file {str(path)!r}; check the path, or reinstall vsdeblur")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"weights file {str(path)!r} is truncated or not in safetensors format ({error}); "
-            "fetch it again"
-        ) from error
+    state, metadata = _read(path)
     made_for = (metadata.get("filter"), metadata.get("model"))
     if made_for != (filter_name, model):
         raise WeightsError(
@@ -54,22 +55,57 @@ def load_weights(
             "reinstall vsdeblur"
         )
     try:
+        network = build(**json.loads(metadata.get("options", "{}")))
         network.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"weights file {str(path)!r} does not fit model {model!r}: "
             f"{' '.join(str(error).split())[:200]}"
         ) from error
+    return network
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (float32) and metadata of a weights file."""
+    if not path.is_file():
+        raise WeightsError(f"no weights file {str(path)!r}; check the path, or reinstall vsdeblur")
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"weights file {str(path)!r} is truncated or not in safetensors format ({error}); "
+            "fetch it again"
+        ) from error
+    full = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    return full, metadata
 
 
 def save_weights(
-    path: Path, state: dict[str, Tensor], *, filter_name: str, model: str, notes: dict[str, str]
+    path: Path,
+    state: Mapping[str, Tensor],
+    *,
+    filter_name: str,
+    model: str,
+    options: Mapping[str, Any] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a weights file in half precision; it appears whole or not at all."""
+    """Write a weights file in half precision; it appears whole or not at all.
+
+    Args:
+        path: File to write.
+        state: The network's tensors.
+        filter_name: Filter it is for.
+        model: Model it is for.
+        options: What the model must be built with.
+        notes: Further facts for whoever opens the file.
+    """
     half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     half = {name: t.detach().cpu().contiguous() for name, t in half.items()}
     beside = path.with_suffix(".partial")
-    save_file(half, beside, {"filter": filter_name, "model": model, **notes})
+    made_for = {"filter": filter_name, "model": model, "options": json.dumps(dict(options or {}))}
+    save_file(half, beside, made_for | dict(notes or {}))
     os.replace(beside, path)
 
 

@@ -69,7 +69,10 @@ class RunFolder:
     def export(self, weights: dict[str, Tensor], recipe: Recipe, notes: dict[str, str]) -> Path:
         """Write half-precision weights for use; returns the file."""
         path = self.path / f"{recipe.model}.safetensors"
-        save_weights(path, weights, filter_name=recipe.filter, model=recipe.model, notes=notes)
+        save_weights(
+            path, weights, filter_name=recipe.filter, model=recipe.model,
+            options=recipe.model_options, notes=notes,
+        )  # fmt: skip
         return path
 
     def check_recipe(self, recipe: Recipe) -> None:
@@ -95,12 +98,12 @@ class RunFolder:
         if not (self.last.is_file() and (self.path / "recipe.json").is_file()):
             raise DataError(f"nothing to resume in {str(self.path)!r}; start without --resume")
 
-    def write_recipe(self, recipe: Recipe, photos: list[Path]) -> None:
-        """Save the resolved recipe, the versions and the names of the photos."""
+    def write_recipe(self, recipe: Recipe, material: dict[str, list[str]]) -> None:
+        """Save the resolved recipe, the versions and the names of photos and videos."""
         names = ("torch", "numpy", "lightning-fabric")
         facts = {
             "recipe": recipe.as_dict(),
             "versions": {"python": platform.python_version()} | {n: version(n) for n in names},
-            "photos": [str(photo) for photo in photos],
+            "material": material,
         }
         (self.path / "recipe.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +20,7 @@ __all__ = ["run_training"]
 def run_training(
     recipe: str,
     *,
-    data: Sequence[Path],
+    data: Sequence[str],
     validation: Sequence[Path],
     out: Path,
     init: Path | None,
@@ -28,29 +30,33 @@ def run_training(
     device: str,
     devices: int,
     precision: str,
+    compile: bool,
     eval_steps: int,
     console: Console,
 ) -> Path:
     """Train by a recipe and print how it goes; returns the file of the best weights.
 
+    `data` is "NAME=DIR" for each folder of material ("DIR" alone: "photos=DIR"), `steps` are those
+    of each stage (None = the recipe's); the other options are those of `TrainOptions`.
+
     Raises:
-        DataError: Recipe, photos or run folder are missing or damaged.
+        DataError: Recipe, material or run folder are missing or damaged.
         OptionError: Device or precision is none that training knows.
         DeviceError: CUDA was asked for and is absent.
     """
     try:
         from .loop import TrainOptions, train
-        from .recipe import load_recipe
+        from .recipe import load_stages
     except ModuleNotFoundError as error:
         raise DataError(
             f"training needs {error.name}, which is not installed; pip install 'vsdeblur[train]'"
         ) from error
-    settings = load_recipe(recipe)
+    stages = load_stages(recipe)
     if steps is not None:
-        settings = replace(settings, steps=steps)
+        stages = [replace(stage, steps=steps) for stage in stages]
     accelerator = resolve_device(device).type
     options = TrainOptions(
-        data=data,
+        data=_by_name(data),
         validation=validation,
         out=out,
         init=init,
@@ -59,9 +65,26 @@ def run_training(
         accelerator=accelerator,
         devices=devices,
         precision=_fabric_precision(precision, accelerator),
+        compile=compile,
         eval_steps=eval_steps,
     )
-    return train(settings, options, _Reporter(console))
+    # Stopping a run in the background by its process id must lose nothing.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return train(stages, options, _Reporter(console))
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _by_name(data: Sequence[str]) -> dict[str, list[Path]]:
+    """Folders by the name of their source."""
+    folders: dict[str, list[Path]] = {}
+    for text in data:
+        name, equals, folder = text.partition("=")
+        # A path may hold an equals sign of its own; a name holds no slash.
+        named = bool(equals) and "/" not in name and os.sep not in name
+        folders.setdefault(name if named else "photos", []).append(Path(folder if named else text))
+    return folders
 
 
 def _fabric_precision(name: str, accelerator: str) -> str:
@@ -79,6 +102,7 @@ class _Reporter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._start: tuple[int, float] | None = None
+        self._stage = ""
         self._said = float("-inf")
 
     def __call__(self, progress: object) -> None:
@@ -86,16 +110,18 @@ class _Reporter:
 
         assert isinstance(progress, Progress)
         now = time.monotonic()
-        if self._start is None:
-            self._start = (progress.step, now)
+        if self._start is None or self._stage != progress.stage:
+            self._start, self._stage = (progress.step, now), progress.stage
         if progress.score is None and now - self._said < 30:
             return
         self._said = now
         left = self._left(progress.step, progress.steps, now)
+        data = progress.seconds["data"] / max(1e-9, sum(progress.seconds.values()))
         line = (
-            f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
-            f"{progress.samples_per_second:.1f} samples/s  {left} left"
-        )
+            f"{progress.stage} step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+            f"{progress.samples_per_second:.1f} samples/s, {progress.matrix_share:.0%} of the "
+            f"matrix rate, {data:.0%} of the time for data  {left} left"
+        ).lstrip()
         if progress.score:
             line += "  gain " + " ".join(f"{k}: {v:+.2f}" for k, v in progress.score.gain.items())
         self._console.print(line, highlight=False, soft_wrap=True)

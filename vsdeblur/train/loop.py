@@ -1,209 +1,225 @@
 """The training loop of models that restore the middle frame of a window.
 
 Read `train` from top to bottom. Learning rate, batches and noise are functions of the step, so a
-checkpoint holds the weights, their average, the optimisers and the step, and nothing else.
+checkpoint holds the weights, their average, the optimisers and the step, and little else.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import lightning_fabric as fabric_library
-from lightning_fabric.loggers.csv_logs import CSVLogger
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 
 from ..errors import DataError
 from .checkpoint import RunFolder
-from .photos import PhotoSet, find_photos
+from .material import Material
+from .options import Progress, TrainOptions
 from .pool import WindowPool
 from .recipe import Recipe
-from .report import write_comparison
+from .report import RunLog, write_comparison
+from .speed import flops_per_sample, matrix_rate
 from .trainer import Trainer
 from .validation import Score, ValidationSet
 
 __all__ = ["Progress", "TrainOptions", "train"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """Where a run gets its material, and for how long it may go on now."""
-
-    data: Sequence[Path]
-    """Folders of sharp photos to train on."""
-    validation: Sequence[Path] = ()
-    """Folders of other sharp photos, to choose the best weights by; empty = every tenth photo
-    of `data` is kept for that and not trained on."""
-    out: Path
-    """Folder of the run."""
-    init: Path | None = None
-    """Weights to start from; None = random ones. A resumed run has its own."""
-    resume: bool = False
-    """Continue the run that is in `out`."""
-    minutes: float | None = None
-    """Stop after this many minutes; None = when the recipe's steps are done."""
-    accelerator: str = "auto"
-    """Fabric's accelerator: "auto", "cpu" or "cuda"."""
-    devices: int = 1
-    """How many devices share each batch."""
-    precision: str = "bf16-mixed"
-    """Fabric's precision: "bf16-mixed" or "32-true"."""
-    eval_steps: int = 1000
-    """Steps between evaluations."""
-    num_validation: int = 64
-    """Windows with an input of 22 to 32 dB in the validation set."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a run stands; given to the caller after every few steps."""
-
-    step: int
-    steps: int
-    loss: float
-    samples_per_second: float
-    score: Score | None = None
-    """Set after an evaluation."""
-
-
 def train(
-    recipe: Recipe, options: TrainOptions, report: Callable[[Progress], None] = lambda _: None
+    stages: Sequence[Recipe],
+    options: TrainOptions,
+    report: Callable[[Progress], None] = lambda _: None,
 ) -> Path:
-    """Train until the recipe's steps are done or the minutes are over.
+    """Train until the recipe's stages are done or the minutes are over.
 
     Args:
-        recipe: Settings of the run.
+        stages: Settings of the run, stage by stage; each starts from the one before it.
         options: Material, folder and length.
         report: Called now and then with how the run stands.
 
     Returns:
-        The file of the best weights so far.
+        The file of the best weights of the stage that was reached.
 
     Raises:
         DataError: Training material is missing or damaged, or the run cannot be resumed.
     """
     started = time.monotonic()
-    folder = RunFolder(options.out)
+    deadline = None if options.minutes is None else started + options.minutes * 60
+    folders = [RunFolder(options.out / stage.stage) for stage in stages]
+    for stage, folder in zip(stages, folders, strict=True):
+        _check_folder(stage, folder, options, is_first=folder is folders[0])
+    material = Material.find(stages, options.data, options.validation)
+    fabric = _fabric(stages, options)
+    validation = material.validation_set(options.num_validation) if fabric.is_global_zero else None
+
+    weights = options.init
+    for stage, folder in zip(stages, folders, strict=True):
+        trainer = Trainer(stage, fabric, weights, compiled=options.compile)
+        if folder.last.exists():
+            trainer.load(folder.load())
+        run = _Run(trainer, validation, folder, options, report)
+        if not run.is_finished:
+            if fabric.is_global_zero:
+                folder.write_recipe(stage, material.names)
+            run.go(material.pool(stage, fabric), deadline)
+        weights = folder.path / f"{stage.model}.safetensors"
+        if not run.is_finished:
+            break
+    assert weights is not None
+    return weights
+
+
+def _check_folder(
+    stage: Recipe, folder: RunFolder, options: TrainOptions, *, is_first: bool
+) -> None:
     if options.resume:
-        folder.check_recipe(recipe)
+        if is_first or folder.last.exists():
+            folder.check_recipe(stage)
     elif folder.last.exists():
         raise DataError(
-            f"{str(options.out)!r} holds a run already; add --resume, or use another --out"
+            f"{str(folder.path)!r} holds a run already; add --resume, or use another --out"
         )
-    files, held_out = _split(options)
+
+
+def _fabric(stages: Sequence[Recipe], options: TrainOptions) -> fabric_library.Fabric:
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", options.devices))  # set by torchrun
+    for stage in stages:
+        if stage.batch_size % devices:
+            raise DataError(
+                f"recipe {stage.name!r} has batches of {stage.batch_size}, which {devices} devices "
+                "cannot share evenly; use a number of devices that divides it"
+            )
     fabric = fabric_library.Fabric(
         accelerator=options.accelerator,
-        devices=options.devices,
+        devices=devices,
         precision=options.precision,  # type: ignore[arg-type]
-        loggers=[TensorBoardLogger(options.out, "logs"), CSVLogger(options.out, "csv")],
     )
     fabric.launch()
-    trainer = Trainer(recipe, fabric, options.init)
-    if options.resume:
-        trainer.load(folder.load())
-    validation = ValidationSet.from_files(held_out, num_windows=options.num_validation)
-    pool = _pool(recipe, files, fabric)
-    folder.write_recipe(recipe, files)
-
-    deadline = None if options.minutes is None else started + options.minutes * 60
-    try:
-        _run(trainer, pool, validation, folder, options.eval_steps, deadline, report)
-    except KeyboardInterrupt:
-        folder.save(trainer.state(), is_best=False)
-        raise
-    finally:
-        for logger in fabric.loggers:
-            logger.finalize("success")
-    return folder.path / f"{recipe.model}.safetensors"
+    return fabric
 
 
-def _run(
-    trainer: Trainer,
-    pool: WindowPool,
-    validation: ValidationSet,
-    folder: RunFolder,
-    eval_steps: int,
-    deadline: float | None,
-    report: Callable[[Progress], None],
-) -> None:
-    """Update until the recipe's steps are done or the deadline (of time.monotonic) is past."""
-    recipe, fabric = trainer.recipe, trainer.fabric
-    loss_sum, counted, since = 0.0, 0, time.monotonic()
-    while trainer.step < recipe.steps:
-        loss_sum += float(trainer.update(*_on_device(pool.batch(trainer.step), fabric)))
-        counted += 1
-        over = deadline is not None and time.monotonic() > deadline
-        due = trainer.step % eval_steps == 0 or trainer.step == recipe.steps
-        if trainer.step % 50 == 0 or over or due:
-            rate = counted * recipe.batch_size / (time.monotonic() - since)
-            score = _evaluate(trainer, validation, folder) if due or over else None
-            progress = Progress(trainer.step, recipe.steps, loss_sum / counted, rate, score)
-            _log(fabric, progress, recipe.learning_rate_at(trainer.step - 1))
-            report(progress)
-            loss_sum, counted, since = 0.0, 0, time.monotonic()
-        if over:
-            break
+class _Run:
+    """A stage on its way: updates, evaluations, checkpoints, reports.
 
+    With several devices all do the updates; the first one evaluates, writes and decides.
+    """
 
-def _split(options: TrainOptions) -> tuple[list[Path], list[Path]]:
-    """Photos to train on, and photos to validate on."""
-    files = find_photos(options.data)
-    if options.validation:
-        return files, find_photos(options.validation)
-    held_out = files[::10]
-    if len(held_out) == len(files):
-        raise DataError(
-            f"one photo ({files[0]}) cannot be trained on and held out; add photos, or name "
-            "others with --validation"
+    def __init__(
+        self,
+        trainer: Trainer,
+        validation: ValidationSet | None,
+        folder: RunFolder,
+        options: TrainOptions,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self._trainer = trainer
+        self._validation = validation
+        self._folder = folder
+        self._options = options
+        self._report = report
+        self._seconds = {"data": 0.0, "update": 0.0, "evaluation": 0.0}
+        self._since = time.monotonic()
+        self._losses: list[Tensor] = []  # since the last report
+        self._flops = 0.0
+        self._matrix_rate = 1.0
+        self._loss_sum, self._loss_count = 0.0, 0  # since the last evaluation
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps are done, or an early stop is due."""
+        trainer = self._trainer
+        return trainer.step >= trainer.recipe.steps or trainer.schedule.is_over
+
+    def go(self, pool: WindowPool, deadline: float | None) -> None:
+        """Update until the stage is finished or the deadline (of time.monotonic) is past."""
+        trainer, options = self._trainer, self._options
+        log = RunLog(self._folder.path) if trainer.fabric.is_global_zero else None
+        self._since = time.monotonic()
+        try:
+            while not self.is_finished:
+                batch = self._timed("data", pool.batch, trainer.step)
+                if not self._flops:
+                    self._measure_device(batch[0])
+                    self._since = time.monotonic()
+                self._losses.append(self._timed("update", trainer.update, *batch))
+                over = self._is_over(deadline)
+                due = trainer.step % options.eval_steps == 0 or trainer.step >= trainer.recipe.steps
+                if trainer.step % options.log_steps == 0 or over or due:
+                    self._tell(log, evaluate=due or over)
+                if over:
+                    break
+        except KeyboardInterrupt:
+            if log:
+                self._folder.save(trainer.state(), is_best=False)
+            raise
+        finally:
+            if log:
+                log.close()
+
+    def _is_over(self, deadline: float | None) -> bool:
+        if deadline is None:
+            return False
+        over = time.monotonic() > deadline
+        fabric = self._trainer.fabric
+        return fabric.broadcast(over) if fabric.world_size > 1 else over
+
+    def _tell(self, log: RunLog | None, *, evaluate: bool) -> None:
+        """Report the mean loss since the last time, after an evaluation if one is due."""
+        trainer = self._trainer
+        loss = float(trainer.fabric.all_reduce(sum(self._losses) / len(self._losses)))  # type: ignore[arg-type]
+        self._loss_sum += loss * len(self._losses)
+        self._loss_count += len(self._losses)
+        # Reading the loss waited for the device: only the clock on the wall knows the rate.
+        rate = trainer.recipe.batch_size * len(self._losses) / (time.monotonic() - self._since)
+        score = self._timed("evaluation", self._evaluate) if evaluate else None
+        progress = Progress(
+            stage=trainer.recipe.stage,
+            step=trainer.step,
+            steps=trainer.recipe.steps,
+            loss=loss,
+            samples_per_second=rate,
+            matrix_share=rate * self._flops / (self._matrix_rate * trainer.fabric.world_size),
+            score=score,
+            seconds=dict(self._seconds),
         )
-    return [file for file in files if file not in held_out], held_out
+        if log:
+            log.write(progress, trainer.schedule.learning_rate_at(trainer.step - 1))
+            self._report(progress)
+        self._losses.clear()
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        self._since = time.monotonic()
 
-
-def _pool(recipe: Recipe, files: list[Path], fabric: fabric_library.Fabric) -> WindowPool:
-    return WindowPool(
-        PhotoSet(files, recipe.blur.patch_size, fabric.device),
-        recipe.blur,
-        recipe.pool,
-        batch_size=recipe.batch_size // fabric.world_size,
-        crop=recipe.crop,
-        seed=recipe.seed * 1000 + fabric.global_rank,
-    )
-
-
-def _on_device(
-    batch: tuple[Tensor, Tensor], fabric: fabric_library.Fabric
-) -> tuple[Tensor, Tensor]:
-    blurred, sharp = batch
-    return blurred.to(fabric.device), sharp.to(fabric.device)
-
-
-def _evaluate(trainer: Trainer, validation: ValidationSet, folder: RunFolder) -> Score:
-    """Score the averaged weights; keep the checkpoint, and the weights if they are the best."""
-    restored = validation.restore(trainer.restore)
-    score = validation.score(restored)
-    # Blur removed counts; what sharp input loses beyond 0.1 dB counts against it.
-    figure = score.gain["22-32"] + min(0.0, score.gain.get("sharp", 0.0) + 0.1)
-    is_best = figure > trainer.best
-    trainer.best = max(figure, trainer.best)
-    if not trainer.fabric.is_global_zero:
+    def _evaluate(self) -> Score | None:
+        """Score the averaged weights; keep the checkpoint, and the weights if they are the best."""
+        trainer = self._trainer
+        score = restored = None
+        if self._validation:
+            restored = self._validation.restore(trainer.restore)
+            score = self._validation.score(restored)
+        figure = float(trainer.fabric.broadcast(score.figure if score else 0.0))
+        loss = self._loss_sum / max(1, self._loss_count)
+        is_best = trainer.schedule.evaluated(figure, loss)
+        self._loss_sum, self._loss_count = 0.0, 0
+        if self._validation and score and restored is not None:
+            picture = self._folder.path / f"validation-{trainer.step:06d}.png"
+            write_comparison(picture, self._validation, restored)
+            self._folder.save(trainer.state(), is_best=is_best)
+            if is_best:
+                notes = {"step": str(trainer.step), "gain": f"{figure:.3f}"}
+                self._folder.export(trainer.average, trainer.recipe, notes)
+        trainer.fabric.barrier()
         return score
-    write_comparison(folder.path / f"validation-{trainer.step:06d}.png", validation, restored)
-    folder.save(trainer.state(), is_best=is_best)
-    if is_best:
-        notes = {"step": str(trainer.step), "gain": f"{score.gain['22-32']:.3f}"}
-        folder.export(trainer.average, trainer.recipe, notes)
-    return score
 
+    def _measure_device(self, blurred: Tensor) -> None:
+        trainer = self._trainer
+        self._flops = flops_per_sample(trainer.network, blurred)
+        self._matrix_rate = matrix_rate(trainer.fabric.device, trainer.compute_dtype)
 
-def _log(fabric: fabric_library.Fabric, progress: Progress, learning_rate: float) -> None:
-    values = {
-        "loss": progress.loss,
-        "learning_rate": learning_rate,
-        "samples_per_second": progress.samples_per_second,
-    }
-    if progress.score:
-        values |= {f"gain/{band}": gain for band, gain in progress.score.gain.items()}
-    fabric.log_dict(values, step=progress.step)
+    def _timed[T](self, what: str, work: Callable[..., T], *args: object) -> T:
+        started = time.monotonic()
+        result = work(*args)
+        self._seconds[what] += time.monotonic() - started
+        return result

@@ -1,39 +1,76 @@
-"""A recipe: every setting of a training run, from a TOML file."""
+"""A recipe: every setting of a training run, stage by stage, from a TOML file."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .pool import PoolSettings
-from .synthesis import BlurSettings
+from .blur_settings import BlurSettings
+from .pool_settings import PoolSettings
 
-__all__ = ["RECIPES", "Recipe", "load_recipe"]
+__all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceSettings:
+    """A kind of material that a run may be given."""
+
+    kind: str = "photos"
+    """"photos": sharp photos, blurred by the virtual camera; or a dataset of `train.datasets`."""
+    weight: float = 1.0
+    """How much of the material comes from here, in relation to the other sources given."""
+    concert_share: float = 0.0
+    """Share of the windows made from photos that are lit like a concert."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialSettings:
+    """The discriminator of a stage and its part in the objective (paper 001, equation 5)."""
+
+    weight: float = 0.0002
+    """Weight of the adversarial term (alpha)."""
+    learning_rate: float = 1e-5
+    """Learning rate of the discriminator."""
+    width: int = 64
+    """Channels of the discriminator's first layers; the last have eight times as many."""
+    hidden: int = 4096
+    """Units of its first fully connected layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Settings of a training run."""
+    """Settings of a training run, or of one stage of it."""
 
     name: str
     """Name of the recipe, and of its file in `recipes/`."""
+    stage: str = ""
+    """Name of the stage, and of its folder in the run's; empty in a recipe of one stage."""
     filter: str
     """Filter whose model is trained."""
     model: str
     """Model that is trained, as the manifest names it."""
+    model_options: dict[str, Any] = field(default_factory=dict)
+    """What the model is built with, such as `global_skip`."""
+    sources: dict[str, SourceSettings] = field(default_factory=lambda: {"photos": SourceSettings()})
+    """The material it can be trained on, by the name that `--data NAME=DIR` has."""
+    initial_weights: str = "default"
+    """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B).
+    A later stage starts from the best weights of the one before it."""
     steps: int
     """Optimiser steps of the whole run."""
     batch_size: int = 8
-    """Crops a step."""
+    """Crops a step, over all devices."""
     crop: int = 128
     """Height and width of a crop, in pixels."""
     optimizer: str = "adamw"
-    """"adamw", or "muon": Muon for the convolutions, AdamW for the rest."""
+    """"adamw" (Adam where `weight_decay` is 0), or "muon": Muon for the convolutions, AdamW for
+    the rest."""
     learning_rate: float = 1e-3
     """Peak learning rate."""
     weight_decay: float = 1e-4
@@ -42,12 +79,19 @@ class Recipe:
     """Steps of linear warm-up."""
     decay_share: float = 0.4
     """Last part of the run in which the learning rate falls to zero (linearly)."""
+    plateau_patience: int = 0
+    """Evaluations without a lower training loss after which the learning rate falls to a tenth,
+    once (001, IV.B); 0 = never."""
+    early_stop: int = 0
+    """Evaluations without a better score after which the stage ends; 0 = never."""
     clip_norm: float = 0.5
     """Bound on the gradient's norm."""
     ema: float = 0.999
     """Decay of the exponential moving average of the weights; the average is what is kept."""
     losses: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
     """Weight of each term: "mse", "charbonnier", "frequency", "psnr"."""
+    adversarial: AdversarialSettings | None = None
+    """Discriminator of the stage; none = content loss alone."""
     seed: int = 1
     """Decides initial weights and all training material."""
     blur: BlurSettings = field(default_factory=BlurSettings)
@@ -67,8 +111,10 @@ class Recipe:
         return asdict(self)
 
 
-def load_recipe(name: str) -> Recipe:
-    """Read a recipe by its name or from a TOML file.
+def load_stages(name: str) -> list[Recipe]:
+    """Read a recipe by its name or from a TOML file: its stages in order, at least one.
+
+    Keys at the top hold for every stage, those under [[stages]] for one.
 
     Raises:
         DataError: No such recipe, or an unknown or malformed key in it.
@@ -81,14 +127,29 @@ def load_recipe(name: str) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not valid TOML: {error}") from error
-    sections = {"blur": BlurSettings, "pool": PoolSettings}
+    stages = values.pop("stages", [{}])
+    recipes = [_recipe({"name": path.stem} | values | stage, path) for stage in stages]
+    names = [recipe.stage for recipe in recipes]
+    if len(recipes) > 1 and (len(set(names)) < len(names) or "" in names):
+        raise DataError(f"{path}: every one of its [[stages]] needs a `stage` name of its own")
+    return recipes
+
+
+def _recipe(values: dict[str, Any], path: Path) -> Recipe:
+    sections = {"blur": BlurSettings, "pool": PoolSettings, "adversarial": AdversarialSettings}
     for section, kind in sections.items():
-        values[section] = _filled(kind, values.get(section, {}), f"{path}, [{section}]")
-    recipe: Recipe = _filled(Recipe, {"name": path.stem} | values, str(path))
+        if section in values:
+            values[section] = _filled(kind, values[section], f"{path}, [{section}]")
+    if "sources" in values:
+        values["sources"] = {
+            source: _filled(SourceSettings, settings, f"{path}, [sources.{source}]")
+            for source, settings in values["sources"].items()
+        }
+    recipe: Recipe = _filled(Recipe, values, str(path))
     return recipe
 
 
-def _filled(kind: type, values: dict[str, Any], where: str) -> Any:  # noqa: ANN401
+def _filled(kind: type, values: Mapping[str, Any], where: str) -> Any:  # noqa: ANN401
     known = {f.name for f in fields(kind)}
     unknown = sorted(values.keys() - known)
     if unknown:

@@ -1,16 +1,48 @@
-"""Pictures of validation windows, to look at while a run goes on."""
+"""What a run writes down while it goes on: curves, and pictures of validation windows."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from PIL import Image
 from torch import Tensor
 
+from .options import Progress
 from .validation import ValidationSet
 
-__all__ = ["write_comparison"]
+__all__ = ["RunLog", "write_comparison"]
+
+
+class RunLog:
+    """Curves of a run, for TensorBoard and as CSV.
+
+    Args:
+        folder: The run's folder; they go into `logs` and `csv` below it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._loggers = [TensorBoardLogger(folder, "logs"), CSVLogger(folder, "csv")]
+
+    def write(self, progress: Progress, learning_rate: float) -> None:
+        """Add a point to every curve."""
+        values = {
+            "loss": progress.loss,
+            "learning_rate": learning_rate,
+            "samples_per_second": progress.samples_per_second,
+            "matrix_share": progress.matrix_share,
+        }
+        if progress.score:
+            values |= {f"gain/{band}": gain for band, gain in progress.score.gain.items()}
+        for logger in self._loggers:
+            logger.log_metrics(values, progress.step)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        for logger in self._loggers:
+            logger.finalize("success")
 
 
 def write_comparison(

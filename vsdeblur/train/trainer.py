@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 from ..models import MODELS
-from ..runtime.weights import load_weights
+from ..runtime.weights import load_network
+from .adversarial import Critic
 from .losses import LOSSES
 from .muon import Muon
 from .recipe import Recipe
+from .schedule import Schedule
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "build_network"]
 
 
 class Trainer:
@@ -26,18 +28,22 @@ class Trainer:
         recipe: Settings of the run.
         fabric: Where and in what precision it runs.
         init: Weights to start from; None = random ones.
+        compiled: Compile the network with torch.compile.
 
     Raises:
         WeightsError: The weights are missing, damaged or of another model.
     """
 
     def __init__(
-        self, recipe: Recipe, fabric: fabric_library.Fabric, init: Path | None = None
+        self,
+        recipe: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None = None,
+        *,
+        compiled: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        network = MODELS[recipe.filter][recipe.model].build()
-        if init is not None:
-            load_weights(network, init, filter_name=recipe.filter, model=recipe.model)
+        network = _initialized(recipe, init)
         self.network = network
         for module in network.modules():
             if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
@@ -46,18 +52,32 @@ class Trainer:
         self.recipe = recipe
         self.fabric = fabric
         self.step = 0
-        self.best = float("-inf")
-        self.model, *self.wrapped = fabric.setup(network, *self.optimizers)
+        self.schedule = Schedule(recipe)
+        if fabric.device.type == "cuda" and fabric.world_size > 1:
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        # Fabric compiles what it is given a compiled form of, behind its own wrapper.
+        given: Any = torch.compile(network) if compiled else network
+        self.model, *self.wrapped = fabric.setup(given, *self.optimizers)
+        settings = recipe.adversarial
+        self.critic = Critic(settings, recipe.crop, fabric) if settings else None
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """Number format of the run's convolutions."""
+        with self.fabric.autocast():
+            device = self.fabric.device.type
+            return (
+                torch.get_autocast_dtype(device)
+                if torch.is_autocast_enabled(device)
+                else torch.float32
+            )
 
     def update(self, blurred: Tensor, sharp: Tensor) -> Tensor:
         """One optimiser step; returns the loss."""
-        learning_rate = self.recipe.learning_rate_at(self.step)
+        learning_rate = self.schedule.learning_rate_at(self.step)
         restored = self.model(blurred.contiguous(memory_format=torch.channels_last)).float()
-        loss = sum(
-            (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
-            start=restored.new_zeros(()),
-        )
+        loss = self._objective(restored, sharp)
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         for optimizer in self.wrapped:
@@ -68,6 +88,17 @@ class Trainer:
         self.step += 1
         self._update_average()
         return loss.detach()
+
+    def _objective(self, restored: Tensor, sharp: Tensor) -> Tensor:
+        """Content loss, and the adversarial one where the recipe has it (paper 001, eq. 5)."""
+        loss = sum(
+            (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
+            start=restored.new_zeros(()),
+        )
+        if self.critic is None or self.recipe.adversarial is None:
+            return loss
+        self.critic.learn(sharp, restored)
+        return loss + self.recipe.adversarial.weight * self.critic.judge(restored)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -82,7 +113,7 @@ class Trainer:
     @torch.no_grad()
     def restore(self, blurred: Tensor) -> Tensor:
         """Run the averaged weights over a batch, in the run's precision."""
-        network = MODELS[self.recipe.filter][self.recipe.model].build()
+        network = build_network(self.recipe)
         network.load_state_dict(self.average)
         network = network.eval().to(self.fabric.device)
         with self.fabric.autocast():
@@ -93,20 +124,62 @@ class Trainer:
         """What a checkpoint must hold: plain values and tensors."""
         return {
             "step": self.step,
-            "best": self.best,
+            "schedule": self.schedule.state(),
             "network": self.network.state_dict(),
             "average": self.average,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "critic": self.critic.state() if self.critic else None,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.step, self.best = state["step"], state["best"]
+        self.step = state["step"]
+        self.schedule.load(state["schedule"])
         self.network.load_state_dict(state["network"])
         for name, value in state["average"].items():
             self.average[name].copy_(value)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+        if self.critic:
+            self.critic.load(state["critic"])
+
+
+def build_network(recipe: Recipe) -> nn.Module:
+    """The recipe's model, untrained."""
+    return MODELS[recipe.filter][recipe.model].build(**recipe.model_options)
+
+
+def _initialized(recipe: Recipe, init: Path | None) -> nn.Module:
+    if init is None:
+        network = build_network(recipe)
+        if recipe.initial_weights == "normal":
+            _initialize_normally(network)
+        return network
+    network = load_network(
+        lambda **options: build_network(_matching(recipe, options, init)),
+        init, filter_name=recipe.filter, model=recipe.model,
+    )  # fmt: skip
+    return network
+
+
+def _matching(recipe: Recipe, options: dict[str, Any], init: Path) -> Recipe:
+    """The recipe, if weights with these options fit it."""
+    if options and options != recipe.model_options:
+        raise DataError(
+            f"{str(init)!r} was trained with {options}, recipe {recipe.name!r} has "
+            f"{recipe.model_options}; use weights of the same form"
+        )
+    return recipe
+
+
+@torch.no_grad()
+def _initialize_normally(network: nn.Module, deviation: float = 0.01) -> None:
+    """Normally distributed weights, no bias: the initialisation of paper 001, section IV.B."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            nn.init.normal_(module.weight, std=deviation)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:

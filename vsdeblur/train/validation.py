@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from .datasets import PairedVideo
 from .losses import luma_psnr
 from .photos import PhotoSet
+from .sources import VideoSource
 from .synthesis import BlurSettings, degrade, synthesize
 
 __all__ = ["BANDS", "Score", "ValidationSet"]
@@ -39,31 +41,26 @@ class Score:
     """Windows in each band."""
     input_psnr: dict[str, float]
     """Mean luma PSNR of the blurred input."""
+    mean_gain: float
+    """Mean gain over all windows."""
+
+    @property
+    def figure(self) -> float:
+        """What weights are chosen by, dB: blur removed, less what sharp input loses beyond 0.1."""
+        removed = self.gain.get("22-32", self.mean_gain)
+        return removed + min(0.0, self.gain.get("sharp", 0.0) + 0.1)
 
 
 class ValidationSet:
     """Windows with their sharp middle frames.
 
-    Windows are drawn until `num_windows` have an input between 22 and 32 dB and a quarter as many
-    one above 38 dB, so that no score hangs on a few lucky draws; the others are dropped. After 20
-    draws a window asked for, the set stays as large as it is.
-
     Args:
-        photos: Sharp photos.
-        num_windows: How many blurred windows are kept.
-        size: Height and width of a window, in pixels.
-        seed: Decides everything that is drawn.
-
-    Raises:
-        DataError: The photos give no window between 22 and 32 dB.
+        pairs: Blurred (5, H, W) and sharp (1, H, W) luma in [0, 1], all of one size.
     """
 
-    def __init__(
-        self, photos: PhotoSet, *, num_windows: int, size: int = 192, seed: int = 2026
-    ) -> None:
-        pairs = _chosen_windows(photos, num_windows, replace(SETTINGS, size=size), seed)
+    def __init__(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
         self.blurred = torch.stack([blurred for blurred, _ in pairs])
-        """(N, 5, H, W), luma in [0, 1], with noise, quantised to 8 bit."""
+        """(N, 5, H, W)."""
         self.sharp = torch.stack([sharp for _, sharp in pairs])
         """(N, 1, H, W)."""
         middle = self.blurred.shape[1] // 2
@@ -74,9 +71,45 @@ class ValidationSet:
     def from_files(
         cls, files: Sequence[Path], *, num_windows: int, size: int = 192, seed: int = 2026
     ) -> ValidationSet:
-        """Make the set from photos; raises DataError as `PhotoSet` does."""
-        photos = PhotoSet(files, replace(SETTINGS, size=size).patch_size)
-        return cls(photos, num_windows=num_windows, size=size, seed=seed)
+        """Blur photos: with noise, quantised to 8 bit.
+
+        Windows are drawn until `num_windows` have an input between 22 and 32 dB and a quarter as
+        many one above 38 dB, so that no score hangs on a few lucky draws; the others are dropped.
+        After 20 draws a window asked for, the set stays as large as it is.
+
+        Args:
+            files: Sharp photos.
+            num_windows: How many blurred windows are kept.
+            size: Height and width of a window, in pixels.
+            seed: Decides everything that is drawn.
+
+        Raises:
+            DataError: A photo cannot be read, or they give no window between 22 and 32 dB.
+        """
+        settings = replace(SETTINGS, size=size)
+        return cls(
+            _chosen_windows(PhotoSet(files, settings.patch_size), num_windows, settings, seed)
+        )
+
+    @classmethod
+    def from_videos(
+        cls, videos: Sequence[PairedVideo], *, num_windows: int, size: int = 192, seed: int = 2026
+    ) -> ValidationSet:
+        """Cut windows out of videos whose blurred frames have sharp partners.
+
+        Args:
+            videos: The videos.
+            num_windows: How many windows are cut.
+            size: Height and width of a window, in pixels.
+            seed: Decides where they are cut.
+
+        Raises:
+            DataError: A frame cannot be read or is too small, or all videos are too short.
+        """
+        source = VideoSource(videos, SETTINGS.num_frames, size)
+        generator = torch.Generator().manual_seed(seed)
+        windows = source.windows(num_windows, generator, generator)
+        return cls(list(zip(windows.blurred, windows.sharp, strict=True)))
 
     def restore(self, network: Callable[[Tensor], Tensor], batch_size: int = 8) -> Tensor:
         """Run a network over all windows; (N, 1, H, W), clamped and quantised to 8 bit."""
@@ -93,7 +126,7 @@ class ValidationSet:
             if counts[name]:
                 gains[name] = float(gain[band].mean())
                 inputs[name] = float(self.input_psnr[band].mean())
-        return Score(gains, counts, inputs)
+        return Score(gains, counts, inputs, float(gain.mean()))
 
 
 SETTINGS = BlurSettings(max_blur=36, blur_exponent=1.5, still_share=0.2)

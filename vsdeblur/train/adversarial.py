@@ -1,0 +1,84 @@
+"""The adversarial part of DBLRGAN's objective (paper 001, equations 2, 4 and 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning_fabric as fabric_library
+import torch
+from torch import Tensor, nn
+
+from ..models.discriminator import BLUR, SHARP, FrameDiscriminator
+from .recipe import AdversarialSettings
+
+__all__ = ["Critic", "adversarial_loss"]
+
+
+def adversarial_loss(restored: Tensor) -> Tensor:
+    """Mean of log(1 - D(G)), what the generator lowers (paper 001, equation 4); a scalar.
+
+    Args:
+        restored: The discriminator's log-probabilities for restored frames, (N, 2).
+    """
+    return restored[:, BLUR].mean()  # the two probabilities sum to 1
+
+
+class Critic:
+    """A discriminator in training.
+
+    Args:
+        settings: Its size and learning rate.
+        crop: Height and width of the frames, in pixels.
+        fabric: Where and in what precision it runs.
+    """
+
+    def __init__(
+        self, settings: AdversarialSettings, crop: int, fabric: fabric_library.Fabric
+    ) -> None:
+        self.network = FrameDiscriminator(crop=crop, width=settings.width, hidden=settings.hidden)
+        self.network.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
+        self._fabric = fabric
+        self._model, self._wrapped = fabric.setup(self.network, self.optimizer)
+
+    def learn(self, sharp: Tensor, restored: Tensor) -> Tensor:
+        """Lower -log D(sharp) - log(1 - D(G)) by one step (paper 001, equation 2).
+
+        Args:
+            sharp: (N, 1, H, W) in [0, 1].
+            restored: The generator's frames, same shape.
+
+        Returns:
+            The loss, a scalar.
+        """
+        # One backward for each batch: several devices may not run forward twice before it.
+        loss_sharp = -self._model(sharp)[:, SHARP].mean()
+        self._fabric.backward(loss_sharp)
+        loss_restored = adversarial_loss(self._model(restored.detach()))
+        self._fabric.backward(-loss_restored)
+        self._wrapped.step()
+        self._wrapped.zero_grad()
+        loss: Tensor = loss_sharp - loss_restored
+        return loss.detach()
+
+    def judge(self, restored: Tensor) -> Tensor:
+        """The generator's adversarial loss; gradients reach the generator alone."""
+        _set_trainable(self.network, False)
+        with self._fabric.autocast():  # not the wrapped model: nothing is to be exchanged
+            loss = adversarial_loss(self.network(restored))
+        _set_trainable(self.network, True)
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _set_trainable(network: nn.Module, trainable: bool) -> None:
+    for parameter in network.parameters():
+        parameter.requires_grad_(trainable)

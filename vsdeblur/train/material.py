@@ -1,0 +1,118 @@
+"""The photos and videos of a run: what is trained on, and what is kept for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import lightning_fabric as fabric_library
+
+from ..errors import DataError
+from .datasets import PairedVideo, open_dataset
+from .photos import PhotoSet, find_photos
+from .pool import WindowPool
+from .recipe import Recipe
+from .sources import PhotoSource, Source, VideoSource, check_sources
+from .validation import ValidationSet
+
+__all__ = ["Material"]
+
+
+@dataclass
+class Material:
+    """Photos and videos by the name of their source, and those held out for validation."""
+
+    photos: dict[str, list[Path]] = field(default_factory=dict)
+    videos: dict[str, list[PairedVideo]] = field(default_factory=dict)
+    held_out_photos: list[Path] = field(default_factory=list)
+    held_out_videos: list[PairedVideo] = field(default_factory=list)
+
+    @classmethod
+    def find(
+        cls,
+        stages: Sequence[Recipe],
+        data: Mapping[str, Sequence[Path]],
+        validation: Sequence[Path],
+    ) -> Material:
+        """List everything in the given folders and decide what is held out.
+
+        Args:
+            stages: Stages of a recipe, which name the sources.
+            data: Folders of each source.
+            validation: Folders of photos to validate on; empty = every tenth photo (or, where
+                there are only videos, every tenth video) is held out.
+
+        Raises:
+            DataError: A folder is missing, empty or laid out otherwise than its dataset is.
+        """
+        material = cls()
+        for stage in stages:
+            check_sources(stage, data)
+        for name, folders in data.items():
+            kind = stages[0].sources[name].kind
+            if kind == "photos":
+                material.photos[name] = find_photos(folders)
+            else:
+                found = [
+                    video for folder in folders for video in open_dataset(kind, folder, "train")
+                ]
+                material.videos[name] = found
+        material._hold_out(find_photos(validation) if validation else [])
+        return material
+
+    def _hold_out(self, others: list[Path]) -> None:
+        self.held_out_photos = others
+        if not others and self.photos:
+            for name, files in self.photos.items():
+                self.photos[name], kept = _split(files, "photo")
+                self.held_out_photos += kept
+        elif not others:
+            for name, videos in self.videos.items():
+                self.videos[name], kept_videos = _split(videos, "video")
+                self.held_out_videos += kept_videos
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """What is trained on, source by source, for the record."""
+        photos = {name: [str(file) for file in files] for name, files in self.photos.items()}
+        return photos | {name: [v.name for v in videos] for name, videos in self.videos.items()}
+
+    def validation_set(self, num_windows: int) -> ValidationSet:
+        """The windows that checkpoints are chosen by."""
+        if self.held_out_photos:
+            return ValidationSet.from_files(self.held_out_photos, num_windows=num_windows)
+        return ValidationSet.from_videos(self.held_out_videos, num_windows=num_windows)
+
+    def pool(self, recipe: Recipe, fabric: fabric_library.Fabric) -> WindowPool:
+        """The batches of a stage, on the run's device; only this process's part of each."""
+        device = fabric.device
+        sources: list[tuple[Source, float]] = []
+        for name, files in self.photos.items():
+            settings = recipe.sources[name]
+            photos = PhotoSet(files, recipe.blur.patch_size, device)
+            source = PhotoSource(photos, recipe.blur, settings.concert_share)
+            sources.append((source, settings.weight))
+        for name, videos in self.videos.items():
+            windows = VideoSource(videos, recipe.blur.num_frames, recipe.blur.size, device)
+            sources.append((windows, recipe.sources[name].weight))
+        return WindowPool(
+            sources,
+            recipe.pool,
+            batch_size=recipe.batch_size,
+            crop=recipe.crop,
+            seed=recipe.seed,
+            device=device,
+            share=(fabric.global_rank, fabric.world_size),
+        )
+
+
+def _split[T](items: list[T], what: str) -> tuple[list[T], list[T]]:
+    """All but every tenth, and every tenth."""
+    if len(items) < 2:
+        raise DataError(
+            f"one {what} ({items[0]}) cannot be trained on and held out; add {what}s, or name "
+            "photos to validate on with --validation"
+        )
+    held_out = items[::10]
+    return [item for index, item in enumerate(items) if index % 10], held_out
