@@ -25,6 +25,12 @@ class BuildWithData(build_py):
                 copy2(file, copy)
 
 
+EVALUATE = [
+    "torchmetrics>=1.4",
+    "scikit-image>=0.25",
+    "opencv-python-headless>=4.10",
+    "jinja2>=3.1",
+]
 TRAIN = ["lightning-fabric>=2.5", "tensorboard>=2.18"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
@@ -38,7 +44,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.12",
     packages=find_packages(include=["vsdeblur", "vsdeblur.*"]),
-    package_data={"vsdeblur": ["py.typed", "train/recipes/*.toml"]},
+    package_data={"vsdeblur": ["py.typed", "train/recipes/*.toml", "evaluate/*.html"]},
     cmdclass={"build_py": BuildWithData},
     entry_points={"console_scripts": ["vsdeblur = vsdeblur.cli:main"]},
     install_requires=[
@@ -53,11 +59,14 @@ setup(
     ],
     extras_require={
         "train": TRAIN,
+        "evaluate": EVALUATE,
         "demo": DEMO,
         "dev": [
             *TRAIN,
+            *EVALUATE,
             *DEMO,
             "pytest>=8",
+            "playwright>=1.50",
             "setuptools>=77",
             "ruff>=0.12",
             "mypy>=1.16",

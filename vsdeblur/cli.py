@@ -186,8 +186,8 @@ class ManyFolders(click.Command):
 @app.command(cls=ManyFolders)
 @click.argument("recipe")
 @click.option(
-    "--data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR...",
-    help="Folders of sharp photos to train on.",
+    "--data", multiple=True, required=True, metavar="[NAME=]DIR...",
+    help="Folders to train on, by the source of the recipe they are for [default NAME: photos].",
 )  # fmt: skip
 @click.option(
     "--validation", multiple=True, type=click.Path(path_type=Path), metavar="DIR...",
@@ -198,14 +198,15 @@ class ManyFolders(click.Command):
 @click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
-@click.option("--steps", type=int, help="Steps of the whole run [default: the recipe's].")
+@click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", default=1, show_default=True, help="How many devices share a batch.")
 @click.option("--precision", default="auto", show_default=True, help="auto, bf16 or fp32.")
+@click.option("--compile", is_flag=True, help="Compile the network with torch.compile.")
 @click.option("--eval-steps", default=1000, show_default=True, help="Steps between evaluations.")
 def train(
     recipe: str,
-    data: tuple[Path, ...],
+    data: tuple[str, ...],
     validation: tuple[Path, ...],
     out: Path,
     init: Path | None,
@@ -230,6 +231,29 @@ def train(
         **options,
     )
     _console().print(f"best weights so far: {best}", highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command(cls=ManyFolders)
+@click.option("--filter", "filter_name", default="dblrgan", show_default=True, help="Filter.")
+@click.option("--data", multiple=True, required=True, metavar="NAME=DIR...", help="Datasets.")
+@click.option("--model", help="Model of the filter [default: the filter's].")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights to use instead.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16 or bf16.")
+@click.option("--split", default="test", show_default=True, help="test or train.")
+@click.option("--max-frames", type=click.IntRange(min=1), help="Frames of each video at most.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page to view.")
+def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401
+    """Score a filter on datasets of blurred frames and their sharp partners."""
+    from .evaluate.command import run_evaluation
+    from .evaluate.table import print_tables
+    from .progress import StreamBar
+
+    with StreamBar(_console()) as bar:
+        found = run_evaluation(filter_name, data=data, on_progress=bar.update, **options)
+    print_tables(found, Console())
     return 0
 
 

@@ -1,0 +1,109 @@
+"""`vsdeblur evaluate`, in process, with the real fast model on tiny frames."""
+
+import json
+import sys
+
+import pytest
+
+from vsdeblur.cli import main
+from vsdeblur.evaluate import scoring
+from vsdeblur.runtime.weights import sha256_of
+
+
+def run(*arguments):
+    return main(["evaluate", "--device", "cpu", *map(str, arguments)])
+
+
+def refusal(capfd, *arguments):
+    """The one line that a refused command says."""
+    assert run(*arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("vsdeblur: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_the_real_model_is_scored(capfd, gopro_folder, tmp_path, fast_weights):
+    files = tmp_path / "scores.json", tmp_path / "scores.html"
+    status = run(
+        "--data", f"gopro={gopro_folder}", "--weights", fast_weights, "--precision", "fp32",
+        "--json", files[0], "--html", files[1],
+    )  # fmt: skip
+    out, err = capfd.readouterr()
+    assert status == 0
+    assert err == ""
+    for text in ("GOPRO_Large", "mean over 6 frames", "mean over 2 videos", "dblrgan fast", "fp32"):
+        assert text in out
+    report = json.loads(files[0].read_text())
+    assert report["method"]["weights_sha256"] == sha256_of(tmp_path / fast_weights)
+    assert report["options"]["data"] == ["gopro=GOPRO_Large"]
+    means = report["sets"][0]["mean_over_frames"]
+    assert means["restored_psnr_luma"] != means["input_psnr_luma"]
+    assert str(tmp_path) not in files[0].read_text() + files[1].read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "GOPRO_Large", "scores.html", "scores.json",
+    ]  # fmt: skip
+
+
+def test_several_sets_may_follow_one_option(capfd, gopro_folder, fast_weights):
+    (gopro_folder / "test" / "GOPR0001_11_00" / "blur_gamma").symlink_to("blur")
+    (gopro_folder / "test" / "GOPR0002_11_00" / "blur_gamma").symlink_to("blur")
+    data = [f"gopro={gopro_folder}", f"gopro-gamma={gopro_folder}"]
+    assert run("--data", *data, "--weights", fast_weights, "--max-frames", 1) == 0
+    assert capfd.readouterr().out.count("mean over 2 frames") == 2
+
+
+@pytest.mark.needs_gpu
+def test_a_gpu_gives_the_same_scores(capfd, gopro_folder, tmp_path, fast_weights):
+    means = []
+    for device in ("cpu", "cuda"):
+        file = tmp_path / f"{device}.json"
+        arguments = ["--weights", fast_weights, "--precision", "fp32", "--json", file]
+        assert run("--data", f"gopro={gopro_folder}", "--device", device, *arguments) == 0
+        means.append(json.loads(file.read_text())["sets"][0]["mean_over_frames"])
+    for name, value in means[0].items():
+        assert means[1][name] == pytest.approx(value, abs=0.05), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--data", "gopro"], "--data must be NAME=DIR"),
+        (["--data", "nothing=DIR"], "unknown dataset 'nothing'; choose one of: "),
+        (["--data", "gopro=none"], "no folder 'none' for dataset 'gopro'"),
+        (["--data", "gopro=DIR", "gopro=DIR"], "dataset 'gopro' is given twice"),
+        (["--data", "gopro=DIR", "--split", "best"], "unknown split 'best'"),
+        (["--data", "gopro=DIR", "--filter", "sharpen"], "unknown filter 'sharpen'"),
+        (["--data", "gopro=DIR", "--model", "huge"], "unknown model 'huge'"),
+        (["--data", "gopro=DIR", "--precision", "int4"], "unknown precision 'int4'"),
+        (["--data", "gopro=DIR", "--json", "none/a.json"], "--json none/a.json: there is no"),
+        (["--data", "gopro=DIR", "--html", "."], "--html . is a folder"),
+        (["--data", "gopro=DIR", "--max-frames", "0"], "--max-frames"),
+        ([], "--data"),
+    ],
+)
+def test_bad_options_are_refused(capfd, gopro_folder, monkeypatch, tmp_path, arguments, text):
+    monkeypatch.chdir(tmp_path)
+    folder = str(gopro_folder)
+    assert text in refusal(capfd, *(argument.replace("DIR", folder) for argument in arguments))
+
+
+def test_a_missing_library_is_named(capfd, gopro_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    err = refusal(capfd, "--data", f"gopro={gopro_folder}")
+    assert "needs torchmetrics, which is not installed; pip install 'vsdeblur[evaluate]'" in err
+
+
+def test_ctrl_c_leaves_nothing_behind(capfd, gopro_folder, tmp_path, monkeypatch, fast_weights):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "frame_figures", stop)
+    json_file, html_file = tmp_path / "scores.json", tmp_path / "scores.html"
+    json_file.write_text("old")
+    arguments = ["--weights", fast_weights, "--json", json_file, "--html", html_file]
+    assert run("--data", f"gopro={gopro_folder}", *arguments) == 130
+    assert capfd.readouterr().err.strip() == "vsdeblur: error: stopped"
+    assert json_file.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["GOPRO_Large", "scores.json"]

@@ -1,0 +1,179 @@
+"""Runs a restorer over a set and scores every frame."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import DataError
+from ..manifest import load_manifest
+from ..restorers import Restorer
+from .pictures import FramePictures, frame_figures, restore_sample
+from .scores import FrameScores, SetScores, VideoScores
+from .sets import EvaluationSet, EvaluationVideo, Sample
+from .temporal import motion_between, warping_error
+
+__all__ = ["FrameWatcher", "Progress", "Scorer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an evaluation is."""
+
+    frames_done: int
+    frames_expected: int
+    seconds_elapsed: float
+
+
+class FrameWatcher(Protocol):
+    """Sees every scored frame with its pictures."""
+
+    def see(
+        self, set_name: str, video: EvaluationVideo, scores: FrameScores, pictures: FramePictures
+    ) -> None:
+        """Take what is wanted; the pictures are not kept after the call."""
+        ...
+
+
+class Scorer:
+    """Scores a restorer on sets.
+
+    Args:
+        restorer: The filter's algorithm.
+        max_frames: Score the first so many frames of each video; None = all. Windows still reach
+            beyond them, so these frames score as they do in a whole run.
+        watchers: Those who want to see the frames.
+        on_progress: Called after every frame.
+    """
+
+    def __init__(
+        self,
+        restorer: Restorer,
+        *,
+        max_frames: int | None = None,
+        watchers: Sequence[FrameWatcher] = (),
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._restorer = restorer
+        self._max_frames = max_frames
+        self._watchers = watchers
+        self._on_progress = on_progress
+        self._warm: set[tuple[int, ...]] = set()
+        self._start = time.monotonic()
+        self._done = 0
+
+    def score(self, sets: Sequence[EvaluationSet]) -> list[SetScores]:
+        """Score all sets.
+
+        Raises:
+            DataError: A frame cannot be read or is too small, or a set cannot serve the restorer.
+            DeblurError: The restorer failed.
+        """
+        self._expected = sum(self._length(video) for some in sets for video in some.videos)
+        return [self._set(some) for some in sets]
+
+    def _length(self, video: EvaluationVideo) -> int:
+        return min(len(video), self._max_frames or len(video))
+
+    def _set(self, some: EvaluationSet) -> SetScores:
+        return SetScores(
+            name=some.name,
+            title=some.title,
+            split=some.split,
+            is_whole=all(self._length(video) == len(video) for video in some.videos),
+            videos=[self._video(some.name, video) for video in some.videos],
+        )
+
+    def _video(self, set_name: str, video: EvaluationVideo) -> VideoScores:
+        frames: list[FrameScores] = []
+        pixels = hashlib.sha256()
+        flicker = _Flicker()
+        for index in range(self._length(video)):
+            sample = self._sample(set_name, video, index)
+            pixels.update(sample.window[self._restorer.radius].numpy().tobytes())
+            pixels.update(sample.sharp.numpy().tobytes())
+            pictures, seconds = self._restored(sample)
+            figures = frame_figures(pictures)
+            if video.is_sequence and self._restorer.multiplier == 1:
+                figures |= flicker.figures(pictures)
+            scores = FrameScores(index=index, figures=figures, seconds=seconds)
+            frames.append(scores)
+            for watcher in self._watchers:
+                watcher.see(set_name, video, scores, pictures)
+            self._tell()
+        height, width = sample.sharp.shape[-2:]
+        return VideoScores(
+            name=video.name,
+            width=width,
+            height=height,
+            pixels_sha256=pixels.hexdigest(),
+            frames=frames,
+        )
+
+    def _sample(self, set_name: str, video: EvaluationVideo, index: int) -> Sample:
+        restorer, least = self._restorer, load_manifest()
+        sample = video.sample(index, radius=restorer.radius, multiplier=restorer.multiplier)
+        channels, height, width = sample.sharp.shape[-3:]
+        if height < least.min_height or width < least.min_width:
+            raise DataError(
+                f"{set_name}: frames of video {video.name!r} are {width}x{height} pixels; at least "
+                f"{least.min_width}x{least.min_height} can be restored"
+            )
+        if channels < restorer.channels:
+            raise DataError(f"{set_name} has luma only, and the filter reads RGB; use another set")
+        return sample
+
+    def _restored(self, sample: Sample) -> tuple[FramePictures, float]:
+        shape = tuple(sample.window.shape)
+        if shape not in self._warm:  # the first run of a size finds its kernels and memory
+            restore_sample(self._restorer, sample)
+            self._warm.add(shape)
+        return restore_sample(self._restorer, sample)
+
+    def _tell(self) -> None:
+        self._done += 1
+        self._on_progress(
+            Progress(
+                frames_done=self._done,
+                frames_expected=self._expected,
+                seconds_elapsed=time.monotonic() - self._start,
+            )
+        )
+
+
+class _Flicker:
+    """Warping errors of the frames of a video, in order."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, NDArray[np.uint8]] | None = None
+
+    def figures(self, pictures: FramePictures) -> dict[str, float]:
+        """Figures of the next frame; none for the first, or where nothing is seen in both."""
+        planes = {
+            "sharp": _plane(pictures.sharp.luma),
+            "input": _plane(pictures.blurred.luma),
+            "restored": _plane(pictures.restored.luma),
+        }
+        before, self._before = self._before, planes
+        if before is None:
+            return {}
+        motion = motion_between(before["sharp"], planes["sharp"])
+        figures = {"warping_share": float(motion.valid.mean())}
+        for state, plane in planes.items():
+            error = warping_error(before[state], plane, motion)
+            if error is not None:
+                figures[f"{state}_warping"] = error
+        return figures
+
+
+def _plane(luma: Tensor) -> NDArray[np.uint8]:
+    """(1, 1, H, W) of whole numbers -> (H, W)."""
+    plane: NDArray[np.uint8] = luma[0, 0].byte().cpu().numpy()
+    return plane
