@@ -8,8 +8,7 @@ import lightning_fabric as fabric_library
 import torch
 from torch import Tensor, nn
 
-from ..models.discriminator import BLUR, SHARP, FrameDiscriminator
-from .recipe import AdversarialSettings
+from ..models.discriminator import BLUR, SHARP
 
 __all__ = ["Critic", "adversarial_loss"]
 
@@ -27,17 +26,17 @@ class Critic:
     """A discriminator in training.
 
     Args:
-        settings: Its size and learning rate.
-        crop: Height and width of the frames, in pixels.
+        network: Gives log-probabilities of SHARP and BLUR.
+        learning_rate: Adam's.
         fabric: Where and in what precision it runs.
     """
 
     def __init__(
-        self, settings: AdversarialSettings, crop: int, fabric: fabric_library.Fabric
+        self, network: nn.Module, learning_rate: float, fabric: fabric_library.Fabric
     ) -> None:
-        self.network = FrameDiscriminator(crop=crop, width=settings.width, hidden=settings.hidden)
+        self.network = network
         self.network.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate)
         self._fabric = fabric
         self._model, self._wrapped = fabric.setup(self.network, self.optimizer)
 

@@ -1,4 +1,4 @@
-"""The training loop of models that restore the middle frame of a window.
+"""The training loop.
 
 Read `train` from top to bottom. Learning rate, batches and noise are functions of the step, so a
 checkpoint holds the weights, their average, the optimisers and the step, and little else.
@@ -16,16 +16,19 @@ from torch import Tensor
 
 from ..errors import DataError
 from .checkpoint import RunFolder
-from .material import Material
+from .dblrgan import WindowTask
 from .options import Progress, TrainOptions
-from .pool import WindowPool
 from .recipe import Recipe
-from .report import RunLog, write_comparison
+from .report import RunLog
 from .speed import flops_per_sample, matrix_rate
+from .task import Pool, Task, Validation
 from .trainer import Trainer
-from .validation import Score, ValidationSet
+from .validation import Score
 
 __all__ = ["Progress", "TrainOptions", "train"]
+
+TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {"dblrgan": WindowTask}
+"""How each filter's models are trained."""
 
 
 def train(
@@ -51,20 +54,20 @@ def train(
     folders = [RunFolder(options.out / stage.stage) for stage in stages]
     for stage, folder in zip(stages, folders, strict=True):
         _check_folder(stage, folder, options, is_first=folder is folders[0])
-    material = Material.find(stages, options.data, options.validation)
+    task = TASKS[stages[0].filter](stages, options)
     fabric = _fabric(stages, options)
-    validation = material.validation_set(options.num_validation) if fabric.is_global_zero else None
 
     weights = options.init
     for stage, folder in zip(stages, folders, strict=True):
-        trainer = Trainer(stage, fabric, weights, compiled=options.compile)
+        trainer = task.trainer(stage, fabric, weights, compiled=options.compile)
         if folder.last.exists():
             trainer.load(folder.load())
-        run = _Run(trainer, validation, folder, options, report)
+        run = _Run(trainer, folder, options, report)
         if not run.is_finished:
             if fabric.is_global_zero:
-                folder.write_recipe(stage, material.names)
-            run.go(material.pool(stage, fabric), deadline)
+                folder.write_recipe(stage, task.names)
+                run.validation = task.validation(stage)
+            run.go(task.pool(stage, fabric), deadline, judge_start=weights is not None)
         weights = folder.path / f"{stage.model}.safetensors"
         if not run.is_finished:
             break
@@ -110,13 +113,12 @@ class _Run:
     def __init__(
         self,
         trainer: Trainer,
-        validation: ValidationSet | None,
         folder: RunFolder,
         options: TrainOptions,
         report: Callable[[Progress], None],
     ) -> None:
         self._trainer = trainer
-        self._validation = validation
+        self.validation: Validation | None = None  # the first device's affair
         self._folder = folder
         self._options = options
         self._report = report
@@ -133,12 +135,20 @@ class _Run:
         trainer = self._trainer
         return trainer.step >= trainer.recipe.steps or trainer.schedule.is_over
 
-    def go(self, pool: WindowPool, deadline: float | None) -> None:
-        """Update until the stage is finished or the deadline (of time.monotonic) is past."""
+    def go(self, pool: Pool, deadline: float | None, *, judge_start: bool) -> None:
+        """Update until the stage is finished or the deadline (of time.monotonic) is past.
+
+        Args:
+            pool: Draws the batches.
+            deadline: None = no end.
+            judge_start: Evaluate before the first step: what comes must be better than that.
+        """
         trainer, options = self._trainer, self._options
         log = RunLog(self._folder.path) if trainer.fabric.is_global_zero else None
         self._since = time.monotonic()
         try:
+            if judge_start and trainer.step == 0:
+                self._evaluate()
             while not self.is_finished:
                 batch = self._timed("data", pool.batch, trainer.step)
                 if not self._flops:
@@ -195,17 +205,13 @@ class _Run:
     def _evaluate(self) -> Score | None:
         """Score the averaged weights; keep the checkpoint, and the weights if they are the best."""
         trainer = self._trainer
-        score = restored = None
-        if self._validation:
-            restored = self._validation.restore(trainer.restore)
-            score = self._validation.score(restored)
+        picture = self._folder.path / f"validation-{trainer.step:06d}.png"
+        score = self.validation.evaluate(trainer, picture) if self.validation else None
         figure = float(trainer.fabric.broadcast(score.figure if score else 0.0))
-        loss = self._loss_sum / max(1, self._loss_count)
+        loss = self._loss_sum / self._loss_count if self._loss_count else float("inf")
         is_best = trainer.schedule.evaluated(figure, loss)
         self._loss_sum, self._loss_count = 0.0, 0
-        if self._validation and score and restored is not None:
-            picture = self._folder.path / f"validation-{trainer.step:06d}.png"
-            write_comparison(picture, self._validation, restored)
+        if score:
             self._folder.save(trainer.state(), is_best=is_best)
             if is_best:
                 notes = {"step": str(trainer.step), "gain": f"{figure:.3f}"}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import lightning_fabric as fabric_library
+import torch
 
 from ..errors import DataError
 from .datasets import PairedVideo, open_dataset
 from .photos import PhotoSet, find_photos
-from .pool import WindowPool
 from .recipe import Recipe
-from .sources import PhotoSource, Source, VideoSource, check_sources
-from .validation import ValidationSet
+from .sources import check_sources
 
 __all__ = ["Material"]
 
@@ -78,33 +76,10 @@ class Material:
         photos = {name: [str(file) for file in files] for name, files in self.photos.items()}
         return photos | {name: [v.name for v in videos] for name, videos in self.videos.items()}
 
-    def validation_set(self, num_windows: int) -> ValidationSet:
-        """The windows that checkpoints are chosen by."""
-        if self.held_out_photos:
-            return ValidationSet.from_files(self.held_out_photos, num_windows=num_windows)
-        return ValidationSet.from_videos(self.held_out_videos, num_windows=num_windows)
-
-    def pool(self, recipe: Recipe, fabric: fabric_library.Fabric) -> WindowPool:
-        """The batches of a stage, on the run's device; only this process's part of each."""
-        device = fabric.device
-        sources: list[tuple[Source, float]] = []
+    def photo_sets(self, patch_size: int, device: torch.device) -> Iterator[tuple[str, PhotoSet]]:
+        """The photos of each source, in memory: (name, photos)."""
         for name, files in self.photos.items():
-            settings = recipe.sources[name]
-            photos = PhotoSet(files, recipe.blur.patch_size, device)
-            source = PhotoSource(photos, recipe.blur, settings.concert_share)
-            sources.append((source, settings.weight))
-        for name, videos in self.videos.items():
-            windows = VideoSource(videos, recipe.blur.num_frames, recipe.blur.size, device)
-            sources.append((windows, recipe.sources[name].weight))
-        return WindowPool(
-            sources,
-            recipe.pool,
-            batch_size=recipe.batch_size,
-            crop=recipe.crop,
-            seed=recipe.seed,
-            device=device,
-            share=(fabric.global_rank, fabric.world_size),
-        )
+            yield name, PhotoSet(files, patch_size, device)
 
 
 def _split[T](items: list[T], what: str) -> tuple[list[T], list[T]]:

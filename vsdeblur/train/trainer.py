@@ -1,7 +1,8 @@
-"""The networks and optimisers of a run, and one step of them."""
+"""The network and optimisers of a run, and one step of them. Heirs say what is learned."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from ..errors import DataError
 from ..models import MODELS
 from ..runtime.weights import load_network
 from .adversarial import Critic
-from .losses import LOSSES
 from .muon import Muon
 from .recipe import Recipe
 from .schedule import Schedule
@@ -21,7 +21,7 @@ from .schedule import Schedule
 __all__ = ["Trainer", "build_network"]
 
 
-class Trainer:
+class Trainer(ABC):
     """A network in training, the running average of its weights, and its optimisers.
 
     Args:
@@ -58,8 +58,7 @@ class Trainer:
         # Fabric compiles what it is given a compiled form of, behind its own wrapper.
         given: Any = torch.compile(network) if compiled else network
         self.model, *self.wrapped = fabric.setup(given, *self.optimizers)
-        settings = recipe.adversarial
-        self.critic = Critic(settings, recipe.crop, fabric) if settings else None
+        self.critic: Critic | None = None
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
 
     @property
@@ -73,11 +72,14 @@ class Trainer:
                 else torch.float32
             )
 
-    def update(self, blurred: Tensor, sharp: Tensor) -> Tensor:
+    @abstractmethod
+    def objective(self, *batch: Tensor) -> Tensor:
+        """The loss of a batch, a scalar; a discriminator learns from it on the way."""
+
+    def update(self, *batch: Tensor) -> Tensor:
         """One optimiser step; returns the loss."""
         learning_rate = self.schedule.learning_rate_at(self.step)
-        restored = self.model(blurred.contiguous(memory_format=torch.channels_last)).float()
-        loss = self._objective(restored, sharp)
+        loss = self.objective(*batch)
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         for optimizer in self.wrapped:
@@ -89,17 +91,6 @@ class Trainer:
         self._update_average()
         return loss.detach()
 
-    def _objective(self, restored: Tensor, sharp: Tensor) -> Tensor:
-        """Content loss, and the adversarial one where the recipe has it (paper 001, eq. 5)."""
-        loss = sum(
-            (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
-            start=restored.new_zeros(()),
-        )
-        if self.critic is None or self.recipe.adversarial is None:
-            return loss
-        self.critic.learn(sharp, restored)
-        return loss + self.recipe.adversarial.weight * self.critic.judge(restored)
-
     @torch.no_grad()
     def _update_average(self) -> None:
         # The average of the first steps must not remember the random start.
@@ -110,15 +101,11 @@ class Trainer:
             else:
                 self.average[name].copy_(value)
 
-    @torch.no_grad()
-    def restore(self, blurred: Tensor) -> Tensor:
-        """Run the averaged weights over a batch, in the run's precision."""
+    def averaged_network(self) -> nn.Module:
+        """The network with the averaged weights, for inference, on the run's device."""
         network = build_network(self.recipe)
         network.load_state_dict(self.average)
-        network = network.eval().to(self.fabric.device)
-        with self.fabric.autocast():
-            restored: Tensor = network(blurred.to(self.fabric.device))
-        return restored
+        return network.eval().to(self.fabric.device)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold: plain values and tensors."""

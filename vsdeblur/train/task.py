@@ -1,0 +1,54 @@
+"""What the training loop asks of a filter's training: material, batches, objective, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import lightning_fabric as fabric_library
+from torch import Tensor
+
+from .recipe import Recipe
+from .trainer import Trainer
+from .validation import Score
+
+__all__ = ["Pool", "Task", "Validation"]
+
+
+class Pool(Protocol):
+    """Draws batches."""
+
+    def batch(self, step: int) -> tuple[Tensor, ...]:
+        """The batch of a step: what `Trainer.objective` takes; a function of the step alone."""
+        ...
+
+
+class Validation(Protocol):
+    """Scores weights on material that is not trained on."""
+
+    def evaluate(self, trainer: Trainer, picture: Path) -> Score:
+        """Score the averaged weights, and write a PNG to look at."""
+        ...
+
+
+class Task(Protocol):
+    """The training of a filter's models."""
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """What is trained on, source by source, for the record."""
+        ...
+
+    def validation(self, stage: Recipe) -> Validation:
+        """What the weights of a stage are chosen by."""
+        ...
+
+    def trainer(
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+    ) -> Trainer:
+        """The networks and optimisers of a stage."""
+        ...
+
+    def pool(self, stage: Recipe, fabric: fabric_library.Fabric) -> Pool:
+        """The batches of a stage, on the run's device; only this process's part of each."""
+        ...
