@@ -107,8 +107,10 @@ class WindowTask:
         trainer.critic = critic
         return trainer
 
-    def pool(self, stage: Recipe, fabric: fabric_library.Fabric) -> WindowPool:
+    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> WindowPool:
         """Crops of windows, blurred by the virtual camera or read from datasets."""
+        del folder
+        fabric = trainer.fabric
         return WindowPool(
             self._sources(stage, fabric.device),
             stage.pool,

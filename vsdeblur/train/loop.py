@@ -67,7 +67,7 @@ def train(
             if fabric.is_global_zero:
                 folder.write_recipe(stage, task.names)
                 run.validation = task.validation(stage)
-            run.go(task.pool(stage, fabric), deadline, judge_start=weights is not None)
+            run.go(task.pool(stage, trainer, folder.path), deadline, judge_start=weights is not None)
         weights = folder.path / f"{stage.model}.safetensors"
         if not run.is_finished:
             break
@@ -221,7 +221,7 @@ class _Run:
 
     def _measure_device(self, blurred: Tensor) -> None:
         trainer = self._trainer
-        self._flops = flops_per_sample(trainer.network, blurred)
+        self._flops = flops_per_sample(trainer.part(trainer.network), blurred)
         self._matrix_rate = matrix_rate(trainer.fabric.device, trainer.compute_dtype)
 
     def _timed[T](self, what: str, work: Callable[..., T], *args: object) -> T:

@@ -40,7 +40,9 @@ class AdversarialSettings:
     width: int = 64
     """Channels of the discriminator's first layers; the last have eight times as many."""
     hidden: int = 4096
-    """Units of its first fully connected layer."""
+    """Units of its first fully connected layer (`dblrgan`)."""
+    map_weight: float = 0.0
+    """Weight of what its heat maps are taught cell by cell (`brmr`); 0 = the paper's form."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ __all__ = ["flops_per_sample", "matrix_rate"]
 
 
 def flops_per_sample(network: nn.Module, blurred: Tensor) -> float:
-    """Operations of a forward and a backward run over one window.
+    """Operations of a forward and a backward run over one sample.
 
     Args:
-        network: Takes (N, T, H, W).
-        blurred: Windows; the first is run, twice over for batch normalisation.
+        network: Takes (N, C, H, W).
+        blurred: Samples; the first is run, twice over for batch normalisation.
     """
     state = {name: value.clone() for name, value in network.state_dict().items()}
     with FlopCounterMode(display=False) as counter:

@@ -49,6 +49,9 @@ class Task(Protocol):
         """The networks and optimisers of a stage."""
         ...
 
-    def pool(self, stage: Recipe, fabric: fabric_library.Fabric) -> Pool:
-        """The batches of a stage, on the run's device; only this process's part of each."""
+    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> Pool:
+        """The batches of a stage, on the run's device; only this process's part of each.
+
+        What takes long to make may be kept in the stage's folder.
+        """
         ...

@@ -45,18 +45,19 @@ class Trainer(ABC):
         torch.manual_seed(recipe.seed)
         network = _initialized(recipe, init)
         self.network = network
+        part = self.part(network)
         for module in network.modules():
             if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
                 module.to(memory_format=torch.channels_last)
-        self.optimizers = _optimizers(network, recipe)
+        self.optimizers = _optimizers(part, recipe)
         self.recipe = recipe
         self.fabric = fabric
         self.step = 0
         self.schedule = Schedule(recipe)
         if fabric.device.type == "cuda" and fabric.world_size > 1:
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            part = nn.SyncBatchNorm.convert_sync_batchnorm(part)
         # Fabric compiles what it is given a compiled form of, behind its own wrapper.
-        given: Any = torch.compile(network) if compiled else network
+        given: Any = torch.compile(part) if compiled else part
         self.model, *self.wrapped = fabric.setup(given, *self.optimizers)
         self.critic: Critic | None = None
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
@@ -72,6 +73,10 @@ class Trainer(ABC):
                 else torch.float32
             )
 
+    def part(self, network: nn.Module) -> nn.Module:
+        """The part of the network that is trained: all of it."""
+        return network
+
     @abstractmethod
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch, a scalar; a discriminator learns from it on the way."""
@@ -81,7 +86,7 @@ class Trainer(ABC):
         learning_rate = self.schedule.learning_rate_at(self.step)
         loss = self.objective(*batch)
         self.fabric.backward(loss)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        nn.utils.clip_grad_norm_(self.part(self.network).parameters(), self.recipe.clip_norm)
         for optimizer in self.wrapped:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
@@ -174,8 +179,8 @@ def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimize
     parameters = list(network.named_parameters())
     inner: list[nn.Parameter] = []
     if recipe.optimizer == "muon":
-        ends = (parameters[0][0].split(".")[0], parameters[-1][0].split(".")[0])
-        inner = [p for name, p in parameters if p.dim() > 1 and name.split(".")[0] not in ends]
+        ends = {parameters[index][0].rpartition(".")[0] for index in (0, -1)}
+        inner = [p for n, p in parameters if p.dim() > 1 and n.rpartition(".")[0] not in ends]
     elif recipe.optimizer != "adamw":
         raise DataError(f"unknown optimizer {recipe.optimizer!r}; choose one of: adamw, muon")
     chosen = {id(p) for p in inner}
