@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from vsdeblur.models.brmr import BRMRNetworks, build_fast_brmr, fold_brmr
+from vsdeblur.models import MODELS
+from vsdeblur.models.brmr import BRMRNetworks, Residual, build_fast_brmr, fold_brmr
 from vsdeblur.models.layers import InstanceNorm, NoiseDropout, dropout_noise, pad_by_reflection
-from vsdeblur.models.pix2pix import CAMDiscriminator, Residual, UNetGenerator
+from vsdeblur.models.pix2pix import CAMDiscriminator, UNetGenerator
 
 
 def tiny_unet(levels=5, **options):
@@ -93,10 +95,26 @@ def test_channels_double_up_to_the_limit():
     assert [d.conv.out_channels for d in network.downs] == [8, 12, 12, 12]
 
 
-def test_outermost_and_innermost_layer_are_not_normalised():
-    network = UNetGenerator(levels=5, width=4)
-    assert [isinstance(d.norm, InstanceNorm) for d in network.downs] == [False, *[True] * 3, False]
-    assert all(isinstance(u.norm, InstanceNorm) for u in network.ups)
+def test_outermost_and_innermost_layers_are_not_normalised():
+    network = UNetGenerator(levels=6, width=4)
+    downs = [isinstance(d.norm, InstanceNorm) for d in network.downs]
+    assert downs == [False, True, True, True, True, False]
+    assert [isinstance(u.norm, InstanceNorm) for u in network.ups] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(("levels", "size"), [(8, 256), (7, 128), (5, 32)])
+def test_the_innermost_pixel_counts_at_the_training_size(levels, size):
+    network, picture = tiny_unet(levels), torch.rand(1, 3, size, size)
+    with torch.no_grad():
+        before = network(picture)
+        network.downs[-1].conv.bias += 1
+        assert (network(picture) - before).abs().max() > 1e-5
 
 
 @pytest.mark.parametrize(
@@ -161,7 +179,7 @@ def test_the_residual_grows_with_the_contrast_and_not_with_the_brightness():
     picture = torch.rand(1, 3, 32, 32)
     residual = network.residual(picture).detach()
     dimmer = network.residual(0.5 + 0.4 * (picture - 0.5))
-    torch.testing.assert_close(dimmer, 0.4 * residual, rtol=0, atol=0.03 * float(residual.std()))
+    torch.testing.assert_close(dimmer, 0.4 * residual, rtol=0, atol=0.1 * float(residual.std()))
 
 
 def test_without_a_global_skip_the_output_is_a_picture():
@@ -185,8 +203,8 @@ def test_half_precision_gives_the_same_picture(options):
 
 @pytest.mark.parametrize("options", [{}, {"global_skip": True, "head_width": 4}])
 def test_every_parameter_of_the_generator_receives_a_gradient(options):
-    network = tiny_unet(**options).train()
-    network(torch.rand(2, 3, 64, 64)).square().sum().backward()
+    network = tiny_unet(**options, dropout=0.0).train()
+    network(torch.rand(2, 3, 32, 32)).square().sum().backward()
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
@@ -321,6 +339,24 @@ def test_fast_fits_into_30_megabytes():
     count = sum(parameter.numel() for parameter in build_fast_brmr().parameters())
     assert round(count / 1e6, 1) == 5.9
     assert 2 * count < 30e6
+
+
+@pytest.mark.parametrize(
+    ("model", "critic_looks", "expected"), [("fast", 2, 0.12), ("paper", 4.3, 0.6)]
+)
+def test_a_720p_frame_costs_what_the_manifest_says(model, critic_looks, expected):
+    def cost(module, *shape):
+        with FlopCounterMode(display=False) as counter:
+            module(torch.empty(1, *shape, device="meta"))
+        return counter.get_total_flops() / 1e12
+
+    with torch.device("meta"):
+        networks = MODELS["brmr"][model].fold(MODELS["brmr"][model].build())
+    # The critic looks at the input and at G_i's picture, then at each of 2.3 candidates: at all
+    # of them in the paper's model, near the window in ours.
+    total = cost(networks["g_image"], 3, 720, 1280) + 2.3 * cost(networks["g_patch"], 3, 128, 128)
+    total += critic_looks * cost(networks["d_image"], 6, 720, 1280)
+    assert total == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize("global_skip", [False, True])

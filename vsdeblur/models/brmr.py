@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-from .pix2pix import CAMDiscriminator, HeatMaps, Residual, UNetGenerator
+from .pix2pix import CAMDiscriminator, UNetGenerator
 
-__all__ = ["BRMRNetworks", "build_fast_brmr", "fold_brmr"]
+__all__ = ["BRMRNetworks", "HeatMaps", "Residual", "build_fast_brmr", "fold_brmr"]
 
 
 class BRMRNetworks(nn.Module):
@@ -45,6 +45,40 @@ class BRMRNetworks(nn.Module):
         self.g_image = generator(8)
         self.d_image = CAMDiscriminator(width=critic_width, normalize=normalize_critic)
         self.g_patch = generator(7)
+
+
+class Residual(nn.Module):
+    """The inference form of a generator with a global skip: the picture is added by the caller.
+
+    Half precision can give the residual finely where the sum would be coarse.
+
+    Args:
+        generator: The trained generator; its layers are shared.
+    """
+
+    def __init__(self, generator: UNetGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, blurred: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] -> (N, 3, H, W), to be added to it."""
+        return self.generator.residual(blurred)
+
+
+class HeatMaps(nn.Module):
+    """The inference form of a discriminator: only its heat maps.
+
+    Args:
+        discriminator: The trained discriminator; its layers are shared.
+    """
+
+    def __init__(self, discriminator: CAMDiscriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, pair: Tensor) -> Tensor:
+        """Blurred and candidate, (N, 6, H, W) in [0, 1] -> H^s and H^b, (N, 2, h, w), float32."""
+        return self.discriminator.heat_maps(pair)
 
 
 def build_fast_brmr() -> nn.Module:

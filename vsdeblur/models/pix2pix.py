@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .layers import InstanceNorm, NoiseDropout, conv3, pad_by_reflection
 
-__all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "HeatMaps", "Residual", "UNetGenerator"]
+__all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "UNetGenerator"]
 
 CELL = 8
 """Height and width, in pixels, of what one value of a heat map stands for: value (i, j) lies on
@@ -46,12 +46,14 @@ class _Down(nn.Module):
 
 
 class _Up(nn.Module):
-    """Twice the size, a 3x3 convolution, normalisation, dropout and a ReLU."""
+    """Twice the size, a 3x3 convolution, normalised or not, dropout and a ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, dropout: float) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, normalize: bool, dropout: float
+    ) -> None:
         super().__init__()
-        self.conv = conv3(in_channels, out_channels, bias=False)
-        self.norm = InstanceNorm()
+        self.conv = conv3(in_channels, out_channels, bias=not normalize)
+        self.norm = InstanceNorm() if normalize else nn.Identity()
         self.dropout = NoiseDropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,7 +89,9 @@ class UNetGenerator(nn.Module):
         self.global_skip = global_skip
         self.multiple_of = 2**levels
         widths = [min(width * 2**i, max_width or 8 * width) for i in range(levels)]
-        # The outermost level stays as it is, and the innermost may be one pixel: all would be 0.
+        # The outermost level stays as it is. The innermost is one pixel at the training size: to
+        # normalise it would be to lose it, and so would be to normalise it once it is spread out,
+        # before a ReLU has combined it with what varies from place to place.
         self.downs = nn.ModuleList(
             _Down(widths[i - 1] if i else 3, widths[i], normalize=0 < i < levels - 1)
             for i in range(levels)
@@ -96,6 +100,7 @@ class UNetGenerator(nn.Module):
             _Up(
                 widths[-1] if i == levels - 2 else 2 * widths[i + 1],
                 widths[i],
+                normalize=i < levels - 3,
                 dropout=dropout if i >= levels - 1 - DROPOUT_LAYERS else 0.0,
             )
             for i in reversed(range(levels - 1))
@@ -144,24 +149,6 @@ class UNetGenerator(nn.Module):
             x = F.relu(self.full_size(torch.cat([x, picture.to(x.dtype)], 1)))
         translated: Tensor = self.head(x)
         return translated[..., :height, :width]
-
-
-class Residual(nn.Module):
-    """The inference form of a generator with a global skip: the picture is added by the caller.
-
-    Half precision can give the residual finely where the sum would be coarse.
-
-    Args:
-        generator: The trained generator; its layers are shared.
-    """
-
-    def __init__(self, generator: UNetGenerator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, blurred: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, 3, H, W), to be added to it."""
-        return self.generator.residual(blurred)
 
 
 class CAMOutput(NamedTuple):
@@ -221,38 +208,26 @@ class CAMDiscriminator(nn.Module):
         Returns:
             Logits and heat maps, float32; h = ceil(H / 8), w = ceil(W / 8).
         """
-        heat = self.heat_maps(torch.cat([blurred, candidate], 1))
+        features = self.features(torch.cat([blurred, candidate], 1))
+        # What is compared are small differences of means: too small for half precision.
+        with torch.autocast(blurred.device.type, enabled=False):
+            heat = self._connected(features)
         return CAMOutput(heat.mean((2, 3)), heat[:, 0], heat[:, 1])
 
     def heat_maps(self, pair: Tensor) -> Tensor:
-        """H^s and H^b of equation (2): (N, 6, H, W) -> (N, 2, h, w), float32."""
-        features = self.features(pair).float()
-        # What is compared are small differences of means: too small for half precision.
-        with torch.autocast(pair.device.type, enabled=False):
-            weight = self.fully_connected.weight.float()
-            return F.conv2d(features, weight[:, :, None, None])
+        """H^s and H^b of equation (2), without autocast: (N, 6, H, W) -> (N, 2, h, w), float32."""
+        return self._connected(self.features(pair))
+
+    def _connected(self, features: Tensor) -> Tensor:
+        """The fully connected layer at every place: (N, 8 * width, h, w) -> (N, 2, h, w)."""
+        weight = self.fully_connected.weight.float()
+        return F.conv2d(features.float(), weight[:, :, None, None])
 
     def features(self, pair: Tensor) -> Tensor:
         """The maps f_k of conv4: (N, 6, H, W) -> (N, 8 * width, h, w)."""
         x = self.conv1(2 * pad_by_reflection(pair, CELL) - 1)
         x = self.conv3(self.conv2(x))
         return F.leaky_relu(self.norm4(self.conv4(x)), 0.2)
-
-
-class HeatMaps(nn.Module):
-    """The inference form of a discriminator: only its heat maps.
-
-    Args:
-        discriminator: The trained discriminator; its layers are shared.
-    """
-
-    def __init__(self, discriminator: CAMDiscriminator) -> None:
-        super().__init__()
-        self.discriminator = discriminator
-
-    def forward(self, pair: Tensor) -> Tensor:
-        """Blurred and candidate, (N, 6, H, W) in [0, 1] -> H^s and H^b, (N, 2, h, w), float32."""
-        return self.discriminator.heat_maps(pair)
 
 
 def _init_as_pix2pix(module: nn.Module) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-__all__ = ["ModelSpec"]
+__all__ = ["BRMRSpec", "ModelSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,9 @@ class ModelSpec:
     """Returns the untrained network, in training form; weights are loaded into it."""
     fold: Callable[[nn.Module], nn.Module]
     """Returns the inference form of a loaded network, without the global skip."""
+    parts: tuple[str, ...] = ("",)
+    """Names of the inference form's submodules that run, and are compiled, each on its own; "" is
+    the whole."""
     adds_middle_frame: bool
     """Whether the inference form's output is a residual, to be added to the middle frame."""
     radius: int
@@ -28,3 +31,17 @@ class ModelSpec:
     """Height and width in pixels must divide by this (the network's total downsampling)."""
     receptive_radius: int
     """How far, in pixels, an output pixel can depend on the input around it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BRMRSpec(ModelSpec):
+    """A model of adversarial BRMR: an image generator, its critic and a patch generator.
+
+    `adds_middle_frame`, `multiple_of` and `receptive_radius` speak of the generators. Instance
+    normalisation lets every pixel depend on the whole picture: `receptive_radius` is how far the
+    picture around a tile is worth looking at, not a bound.
+    """
+
+    critic_reach: int | None
+    """How far, in pixels beyond the pixels it stands for, a heat map's value can depend on the
+    picture; None = on all of it."""
