@@ -9,10 +9,9 @@ import torch
 import vapoursynth as vs
 from torch import Tensor
 
-__all__ = ["from_rgb", "read_planes", "to_rgb", "write_planes"]
+from ..runtime.colour import default_matrix
 
-HD_WIDTH, HD_HEIGHT = 1280, 576
-"""From this width, or above this height, unmarked video is BT.709; below both it is BT.601."""
+__all__ = ["from_rgb", "read_planes", "to_rgb", "write_planes"]
 
 
 def to_rgb(clip: vs.VideoNode) -> vs.VideoNode:
@@ -23,7 +22,7 @@ def to_rgb(clip: vs.VideoNode) -> vs.VideoNode:
     # To the resizer fields would be pictures of their own; the filters refuse them in plain words.
     progressive = clip.std.RemoveFrameProps("_FieldBased")
     is_yuv = clip.format.color_family == vs.YUV
-    matrix = {"matrix_in": _default_matrix(clip)} if is_yuv else {}
+    matrix = {"matrix_in": default_matrix(clip.width, clip.height)} if is_yuv else {}
     return progressive.resize.Bicubic(format=vs.RGBS, **matrix)
 
 
@@ -43,7 +42,7 @@ def from_rgb(rgb: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
         if not is_rgb:
             matrix = int(props.get("_Matrix", vs.MATRIX_UNSPECIFIED))
             unknown = matrix == vs.MATRIX_UNSPECIFIED
-            target["matrix"] = _default_matrix(clip) if unknown else matrix
+            target["matrix"] = default_matrix(clip.width, clip.height) if unknown else matrix
         if "_ChromaLocation" in props:
             target["chromaloc"] = int(props["_ChromaLocation"])
         key = tuple(target.items())
@@ -67,8 +66,3 @@ def write_planes(frame: vs.VideoFrame, planes: Sequence[Tensor] | Tensor) -> vs.
     for index, plane in enumerate(planes):
         np.copyto(np.asarray(copy[index]), plane.cpu().numpy())
     return copy
-
-
-def _default_matrix(clip: vs.VideoNode) -> int:
-    is_hd = clip.width >= HD_WIDTH or clip.height > HD_HEIGHT
-    return int(vs.MATRIX_BT709 if is_hd else vs.MATRIX_ST170_M)
