@@ -31,7 +31,7 @@ EVALUATE = [
     "opencv-python-headless>=4.10",
     "jinja2>=3.1",
 ]
-TRAIN = ["lightning-fabric>=2.5", "tensorboard>=2.18"]
+TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
 setup(

@@ -9,7 +9,9 @@ import torch
 
 from vsdeblur import restorers
 from vsdeblur.models import MODELS
+from vsdeblur.models.brmr import BRMRNetworks
 from vsdeblur.restorers import load_restorer
+from vsdeblur.restorers.brmr import BRMROptions, BRMRRestorer
 from vsdeblur.runtime.weights import save_weights
 
 # The pictures are tiny: threads would only wait for one another, seconds long on a busy machine.
@@ -82,6 +84,78 @@ def fast_weights(weights_files):
 @pytest.fixture(scope="session")
 def paper_weights(weights_files):
     return weights_files["paper"]
+
+
+@pytest.fixture(scope="session")
+def brmr_weights(tmp_path_factory):
+    """A weights file of brmr's model "fast": untrained, but its output visibly differs."""
+    torch.manual_seed(2)
+    networks = MODELS["brmr"]["fast"].build()
+    assert isinstance(networks, BRMRNetworks)
+    with torch.no_grad():
+        for generator in (networks.g_image, networks.g_patch):
+            generator.head.weight.mul_(100)
+    path = tmp_path_factory.mktemp("weights") / "brmr.safetensors"
+    save_weights(path, networks.state_dict(), filter_name="brmr", model="fast", notes={})
+    return str(path)
+
+
+@pytest.fixture
+def brmr_stub():
+    """Makes brmr's restorer with functions in place of its networks.
+
+    By default the critic takes light for sharp, G_i changes nothing and G_p lightens a little.
+    """
+
+    def likes_light(pairs):
+        light = torch.nn.functional.avg_pool2d(pairs[:, 3:].mean(1, keepdim=True), 8)
+        return torch.cat([light, -light], 1)
+
+    def make(
+        image=torch.zeros_like,
+        critic=likes_light,
+        patch=lambda pictures: torch.full_like(pictures, 0.01),
+        tile=None,
+        facts=None,
+        adds_middle_frame=True,
+        **options,
+    ):
+        networks = {"g_image": image, "d_image": critic, "g_patch": patch}
+        spec = dataclasses.replace(MODELS["brmr"]["fast"], **{"critic_reach": 0} | (facts or {}))
+        device = torch.device("cpu")
+        return BRMRRestorer(
+            networks, spec, device, tile, BRMROptions(**options),
+            adds_middle_frame=adds_middle_frame,
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def brmr_tiny():
+    """Makes brmr's restorer with small real networks that visibly change the picture."""
+
+    def make(critic_reach=15, tile=None, **options):
+        torch.manual_seed(3)
+        networks = BRMRNetworks(
+            width=4,
+            max_width=8,
+            critic_width=4,
+            normalize_critic=critic_reach is None,
+            global_skip=True,
+        )
+        for generator in (networks.g_image, networks.g_patch):
+            torch.nn.init.normal_(generator.head.weight, 0, 0.1)
+        spec = dataclasses.replace(MODELS["brmr"]["fast"], critic_reach=critic_reach)
+        form = spec.fold(networks)
+        folded = form.network.requires_grad_(False)
+        parts = {name: folded.get_submodule(name) for name in spec.parts}
+        return BRMRRestorer(
+            parts, spec, torch.device("cpu"), tile, BRMROptions(**options),
+            adds_middle_frame=form.adds_middle_frame,
+        )  # fmt: skip
+
+    return make
 
 
 @pytest.fixture
@@ -186,6 +260,6 @@ def packaged(monkeypatch):
         facts = dataclasses.replace(facts, models={**facts.models, "fast": fast})
         manifest = dataclasses.replace(manifest, filters={"dblrgan": facts})
         monkeypatch.setattr(restorers, "load_manifest", lambda: manifest)
-        monkeypatch.setattr(restorers, "_networks", {})
+        monkeypatch.setattr(restorers, "_loaded", {})
 
     return packaged

@@ -233,6 +233,7 @@ def imported_by(statement):
             {"vapoursynth", "av", "torch_tensorrt", "tensorrt_rtx"},
         ),
         ("from vsdeblur import dblrgan", {"av", "torch_tensorrt", "tensorrt_rtx"}),
+        ("from vsdeblur import brmr", {"av", "cv2", "torch_tensorrt", "tensorrt_rtx"}),
     ],
 )
 def test_importing_brings_in_no_more_than_is_needed(statement, heavy):

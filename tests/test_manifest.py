@@ -1,5 +1,6 @@
 """The manifest agrees with the code it speaks for, and checks what users give."""
 
+import dataclasses
 import inspect
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import vsdeblur
 from vsdeblur.errors import OptionError
 from vsdeblur.manifest import Parameter, load_manifest
 from vsdeblur.models import MODELS
+from vsdeblur.restorers.brmr import BRMROptions
 from vsdeblur.runtime.compile import compile_network
 from vsdeblur.runtime.device import PRECISIONS, resolve_device
 from vsdeblur.runtime.weights import sha256_of
@@ -46,9 +48,21 @@ def test_parameters_stand_in_the_order_of_the_python_filter(facts):
 
 @every_filter
 def test_every_parameter_of_load_restorer_can_be_given(facts):
-    accepted = inspect.signature(vsdeblur.load_restorer).parameters
-    # The scene threshold is the front end's own: a restorer knows no clip.
-    assert facts.parameters.keys() - {"scene_threshold"} == accepted.keys() - {"name"}
+    accepted = inspect.signature(vsdeblur.load_restorer).parameters.keys() - {"name", "options"}
+    own = {parameter.name for parameter in facts.own_parameters}
+    temporal = {p.name for p in facts.parameters.values() if p.temporal}
+    assert facts.parameters.keys() - own - temporal == accepted - {"model"}
+
+
+@every_filter
+def test_only_filters_of_several_frames_ask_about_scenes(facts):
+    assert ("scene_threshold" in facts.parameters) == (facts.temporal_radius > 0)
+
+
+def test_defaults_of_brmr_are_those_of_its_restorer():
+    own = FILTERS["brmr"].own_parameters
+    expected = {p.name: p.default for p in own if p.name != "model"}
+    assert dataclasses.asdict(BRMROptions()) == expected
 
 
 @every_filter

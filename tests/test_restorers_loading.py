@@ -23,7 +23,7 @@ def loads(monkeypatch):
         files.append(path)
         return load_network(build, path, **options)
 
-    monkeypatch.setattr(restorers, "_networks", {})
+    monkeypatch.setattr(restorers, "_loaded", {})
     monkeypatch.setattr(restorers, "load_network", counted)
     return files
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .filters.brmr import brmr
     from .filters.dblrgan import dblrgan
     from .restorers import load_restorer
 
-__all__ = ["__version__", "dblrgan", "load_restorer"]
+__all__ = ["__version__", "brmr", "dblrgan", "load_restorer"]
 
 __version__ = "0.1.0"
+
+
+_HOMES = {
+    "brmr": ".filters.brmr",
+    "dblrgan": ".filters.dblrgan",
+    "load_restorer": ".restorers",
+}
+"""Name -> the module that has it."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
@@ -18,12 +28,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
 
     So the command runs without VapourSynth, and importing the package costs nothing.
     """
-    if name == "dblrgan":
-        from .filters.dblrgan import dblrgan
-
-        return dblrgan
-    if name == "load_restorer":
-        from .restorers import load_restorer
-
-        return load_restorer
-    raise AttributeError(f"module 'vsdeblur' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vsdeblur' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

@@ -60,18 +60,18 @@ def app() -> None:
 
 def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command an option for every parameter of every filter, from the manifest."""
-    parameters: dict[str, Parameter] = {}
+    owners: dict[str, dict[str, Parameter]] = {}
     for facts in plugin.filters.values():
-        parameters |= facts.parameters
+        for parameter in facts.parameters.values():
+            owners.setdefault(parameter.name, {})[facts.name] = parameter
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for parameter in reversed(parameters.values()):
-            default = f" [default: {parameter.default}]" if parameter.default is not None else ""
+        for name, parameters in reversed(owners.items()):
             option = click.option(
-                f"--{parameter.name.replace('_', '-')}",
-                parameter.name,
-                metavar=_metavar(parameter),
-                help=parameter.help + default,
+                f"--{name.replace('_', '-')}",
+                name,
+                metavar=_metavar(list(parameters.values())),
+                help=_help(parameters, shared=len(parameters) == len(plugin.filters)),
             )
             command = option(command)
         return command
@@ -79,10 +79,23 @@ def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callab
     return decorate
 
 
-def _metavar(parameter: Parameter) -> str:
-    if parameter.choices:
-        return "[" + "|".join(parameter.choices) + "]"
-    return {"size": "WxH", "str": "FILE"}.get(parameter.type, parameter.type.upper())
+def _help(parameters: dict[str, Parameter], *, shared: bool) -> str:
+    """What an option means: said once if it means the same to every filter."""
+    texts = {}
+    for name, parameter in parameters.items():
+        default = f" [default: {parameter.default}]" if parameter.default is not None else ""
+        texts[name] = parameter.help + default
+    if shared and len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    return " ".join(f"({name}) {text}" for name, text in texts.items())
+
+
+def _metavar(parameters: Sequence[Parameter]) -> str:
+    choices = dict.fromkeys(choice for parameter in parameters for choice in parameter.choices)
+    if choices:
+        return "[" + "|".join(choices) + "]"
+    kind = parameters[0].type
+    return {"size": "WxH", "str": "FILE"}.get(kind, kind.upper())
 
 
 def _parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:

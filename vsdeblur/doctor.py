@@ -130,7 +130,8 @@ def _weights() -> Iterator[Finding]:
 
 
 def _training() -> Iterator[Finding]:
-    missing = [name for name in ("lightning-fabric", "tensorboard") if not _version(name)]
+    needed = ("lightning-fabric", "opencv-python-headless", "tensorboard")
+    missing = [name for name in needed if not _version(name)]
     if missing:
         advice = "pip install 'vsdeblur[train]'"
         yield Finding("training", None, f"not installed: {', '.join(missing)}", advice)

@@ -32,6 +32,8 @@ class Parameter:
     """Allowed values; a final "N" stands for any number."""
     min: float | None = None
     max: float | None = None
+    temporal: bool = False
+    """Says how a front end makes windows of frames; filters of single frames do not have it."""
 
     def check(self, value: object) -> Any:  # noqa: ANN401
         """Return the value in the parameter's type.
@@ -99,6 +101,9 @@ class FilterFacts:
     """"luma" or "RGB"."""
     paper: str
     parameters: Mapping[str, Parameter]
+    """All, its own first."""
+    own_parameters: tuple[Parameter, ...]
+    """Those that not every filter has."""
     models: Mapping[str, ModelFacts]
 
     def check(self, options: Mapping[str, object]) -> dict[str, Any]:
@@ -160,10 +165,15 @@ def _root() -> Path:
 def _filter(
     name: str, facts: dict[str, Any], common: list[dict[str, Any]], root: Path
 ) -> FilterFacts:
-    parameters = [_parameter(p) for p in [*facts.pop("parameters", []), *common]]
+    own = tuple(_parameter(p) for p in facts.pop("parameters", []))
+    shared = [p for p in map(_parameter, common) if facts["temporal_radius"] or not p.temporal]
     models = {n: _model(n, m, root) for n, m in facts.pop("models").items()}
     return FilterFacts(
-        name=name, parameters={p.name: p for p in parameters}, models=models, **facts
+        name=name,
+        parameters={p.name: p for p in (*own, *shared)},
+        own_parameters=own,
+        models=models,
+        **facts,
     )
 
 

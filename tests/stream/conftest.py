@@ -17,17 +17,19 @@ LOSSLESS = {"libx264": {"qp": "0", "preset": "ultrafast"}, "ffv1": {}}
 class Stub:
     """A restorer that does what it is told with each window."""
 
-    radius = 2
     multiplier = 1
-    channels = 1
     device = torch.device("cpu")
 
-    def __init__(self, change):
+    def __init__(self, change, radius=2, channels=1):
         self.change = change
+        self.radius = radius
+        self.channels = channels
         self.windows = 0
+        self.numbers = []
 
-    def restore(self, window):
+    def restore(self, window, number=0):
         self.windows += 1
+        self.numbers.append(number)
         return self.change(window)
 
 
@@ -159,6 +161,12 @@ def make_restorer():
 
 
 @pytest.fixture
+def make_rgb_restorer():
+    """Makes a stub for RGB frames; without a function it restores nothing."""
+    return lambda change=None: Stub(change or (lambda window: window), radius=0, channels=3)
+
+
+@pytest.fixture
 def plane_values():
     return _plane_values
 
@@ -201,5 +209,18 @@ def restored(tmp_path, make_restorer):
         assert not result.interrupted
         assert result.target == target
         return target, result
+
+    return restore
+
+
+@pytest.fixture
+def restored_rgb(tmp_path, make_rgb_restorer):
+    """Restores a clip to the end with a stub for RGB; returns the file and the stub."""
+
+    def restore(source, options, *, suffix=None, change=None):
+        target = tmp_path / f"restored{suffix or source.suffix}"
+        stub = make_rgb_restorer(change)
+        assert not restore_file(source, target, stub, options).interrupted
+        return target, stub
 
     return restore

@@ -12,12 +12,13 @@ from av.sidedata.sidedata import Type
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream import StreamOptions
+from vsdeblur.stream.coding import LumaFrames
 from vsdeblur.stream.formats import (
     choose_format,
     convert_frame,
     luma_coding,
     natural_format,
-    replace_luma,
+    replace_planes,
 )
 from vsdeblur.stream.hdr import read_hdr
 from vsdeblur.stream.window import SceneWindows
@@ -121,16 +122,12 @@ def test_p010_samples_are_read_and_written_in_the_high_bits(noise_frame, plane_v
     # No container at hand stores p010; decoders on graphics cards deliver it.
     frame = noise_frame(1, (64, 48), "p010le")
     before = plane_values(frame)
-    windows = SceneWindows(
-        radius=0,
-        coding=luma_coding("p010le", full_range=False),
-        device=torch.device("cpu"),
-        scene_threshold=None,
-    )
+    coding = LumaFrames(luma_coding("p010le", full_range=False), torch.device("cpu"))
+    windows = SceneWindows(radius=0, coding=coding, scene_threshold=None)
     ((same, window),) = windows.push(frame)
     expected = ((before[0] >> 6).astype(np.float32) - 64) / 876
     np.testing.assert_allclose(window[0, 0].numpy(), expected, rtol=0, atol=1e-6)
-    replace_luma(same, luma_coding("p010le", full_range=False).encode(1 - window[0]))
+    replace_planes(same, coding.encode(same, window[0], 1 - window[0]))
     after = plane_values(same)
     np.testing.assert_array_equal(after[0] >> 6, 1004 - (before[0] >> 6))
     np.testing.assert_array_equal(after[1], before[1])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
+from .brmr import BRMRNetworks, build_fast_brmr, fold_brmr
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
-from .spec import InferenceForm, ModelSpec
+from .spec import BRMRSpec, InferenceForm, ModelSpec
 
-__all__ = ["MODELS", "InferenceForm", "ModelSpec"]
+__all__ = ["MODELS", "BRMRSpec", "InferenceForm", "ModelSpec"]
 
 
 def _fold_dblrnet(network: nn.Module) -> InferenceForm:
@@ -43,6 +44,29 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=1,
             multiple_of=1,
             receptive_radius=35,
+        ),
+    },
+    "brmr": {
+        "fast": BRMRSpec(
+            build=build_fast_brmr,
+            fold=fold_brmr,
+            parts=("g_image", "d_image", "g_patch"),
+            radius=0,
+            channels=3,
+            multiple_of=256,
+            receptive_radius=64,
+            # conv4 sees 38 pixels, of which 8 are those that its value stands for.
+            critic_reach=15,
+        ),
+        "paper": BRMRSpec(
+            build=BRMRNetworks,
+            fold=fold_brmr,
+            parts=("g_image", "d_image", "g_patch"),
+            radius=0,
+            channels=3,
+            multiple_of=256,
+            receptive_radius=64,
+            critic_reach=None,
         ),
     },
 }

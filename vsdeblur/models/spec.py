@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-__all__ = ["InferenceForm", "ModelSpec"]
+__all__ = ["BRMRSpec", "InferenceForm", "ModelSpec"]
 
 
 class InferenceForm(NamedTuple):
@@ -28,6 +28,9 @@ class ModelSpec:
     options that a weights file or a recipe gives, such as `global_skip`."""
     fold: Callable[[nn.Module], InferenceForm]
     """Returns the inference form of a loaded network."""
+    parts: tuple[str, ...] = ("",)
+    """Names of the inference form's submodules that run, and are compiled, each on its own; "" is
+    the whole."""
     radius: int
     """Frames needed on each side of the one being restored."""
     channels: int
@@ -36,3 +39,17 @@ class ModelSpec:
     """Height and width in pixels must divide by this (the network's total downsampling)."""
     receptive_radius: int
     """How far, in pixels, an output pixel can depend on the input around it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BRMRSpec(ModelSpec):
+    """A model of adversarial BRMR: an image generator, its critic and a patch generator.
+
+    `multiple_of` and `receptive_radius` speak of the generators. Instance
+    normalisation lets every pixel depend on the whole picture: `receptive_radius` is how far the
+    picture around a tile is worth looking at, not a bound.
+    """
+
+    critic_reach: int | None
+    """How far, in pixels beyond the pixels it stands for, a heat map's value can depend on the
+    picture; None = on all of it."""

@@ -2,26 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
+from typing import Any, NamedTuple
 
 import torch
 
-from ..errors import WeightsError
+from ..errors import OptionError, WeightsError
 from ..manifest import ModelFacts, load_manifest
-from ..models import MODELS, ModelSpec
+from ..models import MODELS, BRMRSpec, ModelSpec
 from ..runtime.compile import compile_network
 from ..runtime.device import resolve_device, resolve_dtype
 from ..runtime.network import Network
 from ..runtime.weights import load_network, sha256_of
 from .base import Restorer, window_offsets
+from .brmr import BRMROptions, BRMRRestorer
 from .dblrgan import WindowRestorer
 
 __all__ = ["Restorer", "load_restorer", "window_offsets"]
 
-_networks: dict[tuple[object, ...], tuple[Network, bool]] = {}
+
+class _Loaded(NamedTuple):
+    """A model, ready to run."""
+
+    networks: Mapping[str, Network]
+    """Part of the model (see `ModelSpec.parts`) -> what runs it."""
+    adds_middle_frame: bool
+    """See `InferenceForm`."""
+
+
+_loaded: dict[tuple[object, ...], _Loaded] = {}
 """Loaded networks of this process: scripts are reloaded at every seek, networks are not."""
-_networks_lock = Lock()
+_loaded_lock = Lock()
+
+
+def _dblrgan(
+    loaded: _Loaded, spec: ModelSpec, device: torch.device, tile: tuple[int, int] | None
+) -> Restorer:
+    return WindowRestorer(
+        loaded.networks[""], spec, device, tile, adds_middle_frame=loaded.adds_middle_frame
+    )
+
+
+def _brmr(
+    loaded: _Loaded,
+    spec: ModelSpec,
+    device: torch.device,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
+) -> Restorer:
+    assert isinstance(spec, BRMRSpec)
+    return BRMRRestorer(
+        loaded.networks,
+        spec,
+        device,
+        tile,
+        BRMROptions(**options),
+        adds_middle_frame=loaded.adds_middle_frame,
+    )
+
+
+_RESTORERS: dict[str, Callable[..., Restorer]] = {"dblrgan": _dblrgan, "brmr": _brmr}
+"""Filter name -> makes its algorithm; what follows the tile are the filter's own parameters."""
 
 
 def load_restorer(
@@ -33,17 +76,19 @@ def load_restorer(
     backend: str = "auto",
     tile: tuple[int, int] | None = None,
     weights: str | Path | None = None,
+    **options: object,
 ) -> Restorer:
     """Load a filter's algorithm, ready to restore windows.
 
     Args:
-        name: Filter, as in the manifest: "dblrgan".
+        name: Filter, as in the manifest: "dblrgan" or "brmr".
         model: Model of the filter; None = its default.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         backend: "auto" or "eager".
         tile: Width and height of tiles in pixels; None = whole frames.
         weights: A .safetensors file to use in place of the packaged weights.
+        options: The filter's own parameters, as in the manifest.
 
     Raises:
         OptionError: A name or value is not allowed.
@@ -51,24 +96,26 @@ def load_restorer(
         WeightsError: The weights are missing, damaged or of another model.
     """
     facts = load_manifest().filter(name)
-    given: dict[str, object] = {
+    for temporal in [p.name for p in facts.parameters.values() if p.temporal]:
+        if temporal in options:
+            raise OptionError(f"{temporal} is the front end's: a restorer is given whole windows")
+    given = options | {
         "device": device,
         "precision": precision,
         "backend": backend,
         "tile": tile,
         "weights": weights,
     }
-    options = facts.check(given | ({"model": model} if model is not None else {}))
-    torch_device = resolve_device(options["device"])
-    dtype = resolve_dtype(options["precision"], torch_device)
-    path, sha256 = _weights_of(facts.models[options["model"]], options["weights"])
-    spec = MODELS[name][options["model"]]
-    key = (name, options["model"], options["backend"], torch_device, dtype)
-    with _networks_lock:
-        network, adds_middle_frame = _cached_network(key, spec, path, sha256)
-    return WindowRestorer(
-        network, spec, torch_device, options["tile"], adds_middle_frame=adds_middle_frame
-    )
+    checked = facts.check(given | ({"model": model} if model is not None else {}))
+    torch_device = resolve_device(checked["device"])
+    dtype = resolve_dtype(checked["precision"], torch_device)
+    path, sha256 = _weights_of(facts.models[checked["model"]], checked["weights"])
+    spec = MODELS[name][checked["model"]]
+    key = (name, checked["model"], checked["backend"], torch_device, dtype)
+    with _loaded_lock:
+        loaded = _cached(key, spec, path, sha256)
+    own = {p.name: checked[p.name] for p in facts.own_parameters if p.name != "model"}
+    return _RESTORERS[name](loaded, spec, torch_device, checked["tile"], **own)
 
 
 def _weights_of(model: ModelFacts, given: str | None) -> tuple[Path, str | None]:
@@ -82,19 +129,20 @@ def _weights_of(model: ModelFacts, given: str | None) -> tuple[Path, str | None]
     return model.weights, model.sha256
 
 
-def _cached_network(
-    key: tuple[object, ...], spec: ModelSpec, path: Path, sha256: str | None
-) -> tuple[Network, bool]:
+def _cached(key: tuple[object, ...], spec: ModelSpec, path: Path, sha256: str | None) -> _Loaded:
     name, model, backend, device, dtype = key
     # What the hash should be is part of the key: a file given by hand is not checked, ours is.
     identity = (*key, sha256_of(path) if path.is_file() else None, sha256)
-    if identity not in _networks:
+    if identity not in _loaded:
         network = load_network(
             spec.build, path, filter_name=str(name), model=str(model), sha256=sha256
         )
         assert isinstance(device, torch.device)
         assert isinstance(dtype, torch.dtype)
         form = spec.fold(network)
-        compiled = compile_network(form.network, str(backend), device, dtype)
-        _networks[identity] = (compiled, form.adds_middle_frame)
-    return _networks[identity]
+        networks = {
+            part: compile_network(form.network.get_submodule(part), str(backend), device, dtype)
+            for part in spec.parts
+        }
+        _loaded[identity] = _Loaded(networks, form.adds_middle_frame)
+    return _loaded[identity]

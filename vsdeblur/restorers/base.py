@@ -8,7 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Restorer", "window_offsets"]
+from ..errors import DeblurError
+
+__all__ = ["Restorer", "refuse_non_numbers", "window_offsets"]
 
 
 class Restorer(Protocol):
@@ -34,18 +36,33 @@ class Restorer(Protocol):
         """Where windows must be."""
         ...
 
-    def restore(self, window: Tensor) -> Tensor:
+    def restore(self, window: Tensor, number: int = 0) -> Tensor:
         """Restore the middle frame of a window.
 
         Args:
             window: (2 * radius + 1, channels, H, W), float32, gamma-encoded, nominally in
                 [0, 1], on `device`.
+            number: The middle frame's number, from 0: where noise is asked for, it seeds it.
 
         Returns:
             (multiplier, channels, H, W), float32, on `device`. Where the input lies beyond
             [0, 1], so may the output.
         """
         ...
+
+
+def refuse_non_numbers(output: Tensor) -> Tensor:
+    """Return a network's output as it is.
+
+    Raises:
+        DeblurError: A value in it is not a number, or not finite.
+    """
+    if not bool(output.isfinite().all()):
+        raise DeblurError(
+            "the network gave a value that is not a number; use precision='fp32', and check "
+            "that the clip itself holds none"
+        )
+    return output
 
 
 def window_offsets(cuts: Sequence[bool]) -> list[int]:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import DeblurError
 from ..models import ModelSpec
 from ..runtime.network import Network
 from ..runtime.tiling import run_tiled
+from .base import refuse_non_numbers
 
 __all__ = ["WindowRestorer"]
 
@@ -49,7 +49,7 @@ class WindowRestorer:
         self._lock = Lock()
 
     @torch.inference_mode()
-    def restore(self, window: Tensor) -> Tensor:
+    def restore(self, window: Tensor, number: int = 0) -> Tensor:
         """Restore the middle frame; see `Restorer.restore`.
 
         Raises:
@@ -59,11 +59,7 @@ class WindowRestorer:
         frames = window.clamp(0, 1).transpose(0, 1)  # (T, 1, H, W) -> (1, T, H, W)
         output = self._run(_padded(frames, self._spec.multiple_of))
         output = output[0, :, : window.shape[-2], : window.shape[-1]].float()
-        if not bool(output.isfinite().all()):
-            raise DeblurError(
-                "the network gave a value that is not a number; use precision='fp32', and check "
-                "that the clip itself holds none"
-            )
+        refuse_non_numbers(output)
         # The sum is taken in float32: half precision would show as bands in a gradient.
         clamped = middle.clamp(0, 1)
         restored = (output + clamped if self._adds_middle_frame else output).clamp(0, 1)

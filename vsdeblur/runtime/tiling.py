@@ -12,7 +12,7 @@ from ..errors import OptionError
 __all__ = ["run_tiled"]
 
 FEATHER = 16
-"""Pixels over which neighbouring tiles are blended."""
+"""Pixels over which neighbouring tiles are blended, if not told otherwise."""
 
 
 def run_tiled(
@@ -22,6 +22,7 @@ def run_tiled(
     tile: tuple[int, int],
     receptive_radius: int,
     multiple_of: int,
+    feather: int = FEATHER,
 ) -> Tensor:
     """Run a network tile by tile, with the result it would give on the whole.
 
@@ -34,6 +35,7 @@ def run_tiled(
         tile: Width and height of a tile in pixels.
         receptive_radius: How far an output pixel can depend on the input, in pixels.
         multiple_of: Tiles start at multiples of this, where the network's own grid does.
+        feather: Pixels over which neighbouring tiles are blended.
 
     Returns:
         (N, C, H, W).
@@ -42,7 +44,7 @@ def run_tiled(
         OptionError: Tiles of that size would hold nothing but overlap.
     """
     height, width = frames.shape[-2:]
-    overlap = -(-(2 * receptive_radius + FEATHER) // multiple_of) * multiple_of
+    overlap = -(-(2 * receptive_radius + feather) // multiple_of) * multiple_of
     tile_width, tile_height = (
         # The frame was padded to the grid: a tile of the frame's own size covers it.
         length if n > length - multiple_of else n // multiple_of * multiple_of
@@ -55,8 +57,8 @@ def run_tiled(
             f"pixels), got {tile[0]}x{tile[1]}"
         )
     total: Tensor | None = None
-    for top, bottom, row_weight in _spans(height, tile_height, overlap, frames):
-        for left, right, column_weight in _spans(width, tile_width, overlap, frames):
+    for top, bottom, row_weight in _spans(height, tile_height, overlap, frames, feather):
+        for left, right, column_weight in _spans(width, tile_width, overlap, frames, feather):
             output = network(frames[..., top:bottom, left:right])
             if total is None:
                 total = output.new_zeros(*output.shape[:2], height, width, dtype=torch.float32)
@@ -66,7 +68,9 @@ def run_tiled(
     return total
 
 
-def _spans(length: int, tile: int, overlap: int, like: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+def _spans(
+    length: int, tile: int, overlap: int, like: Tensor, feather: int = FEATHER
+) -> Iterator[tuple[int, int, Tensor]]:
     """Start, end and weights of the tiles along an axis; the weights of all tiles add to 1."""
     if tile >= length:
         yield 0, length, torch.ones(length, device=like.device)
@@ -75,15 +79,15 @@ def _spans(length: int, tile: int, overlap: int, like: Tensor) -> Iterator[tuple
     starts = list(range(0, length - tile, step))
     # The last tile is as large as is left, so that every tile starts on the step's grid.
     starts.append(starts[-1] + step)
-    margin = (overlap - FEATHER) // 2
-    rise = (torch.arange(FEATHER, device=like.device) + 0.5) / FEATHER
+    margin = (overlap - feather) // 2
+    rise = (torch.arange(feather, device=like.device) + 0.5) / feather
     for start in starts:
         end = min(start + tile, length)
         weight = torch.ones(end - start, device=like.device)
         if start > 0:
             weight[:margin] = 0
-            weight[margin : margin + FEATHER] = rise
+            weight[margin : margin + feather] = rise
         if start != starts[-1]:
-            weight[step + margin + FEATHER :] = 0
-            weight[step + margin : step + margin + FEATHER] = rise.flip(0)
+            weight[step + margin + feather :] = 0
+            weight[step + margin : step + margin + feather] = rise.flip(0)
         yield start, end, weight

@@ -1,4 +1,4 @@
-"""Pixel formats: which one to work in, and how to reach the luma plane of a frame."""
+"""Pixel formats: which one to work in, and how to reach the planes of a frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ __all__ = [
     "natural_format",
     "plain_name",
     "read_luma",
-    "replace_luma",
+    "read_planes",
+    "replace_planes",
 ]
 
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
@@ -90,14 +91,21 @@ def read_luma(frame: av.VideoFrame) -> NDArray[np.generic]:
     return np.right_shift(_luma_view(frame), shift) if shift else _luma_view(frame)
 
 
-def replace_luma(frame: av.VideoFrame, luma: NDArray[np.generic]) -> None:
-    """Write code values into the luma plane, (H, W).
+def read_planes(frame: av.VideoFrame) -> list[NDArray[np.generic]]:
+    """Code values of Y, or of Y, U and V, each (rows, columns); they may be views."""
+    shift = _luma_shift(frame.format.name)
+    return [np.right_shift(view, shift) if shift else view for view in _views(frame)]
+
+
+def replace_planes(frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]]) -> None:
+    """Write code values into Y, or into Y, U and V; other planes stay.
 
     A decoder may still predict from a frame it gave out: the frame then gets memory of its own.
     """
     frame.make_writable()
     shift = _luma_shift(frame.format.name)
-    _luma_view(frame)[...] = np.left_shift(luma, shift) if shift else luma
+    for view, plane in zip(_views(frame), planes, strict=False):
+        view[...] = np.left_shift(plane, shift) if shift else plane
 
 
 def convert_frame(frame: av.VideoFrame, name: str) -> av.VideoFrame:
@@ -128,14 +136,29 @@ def _luma_shift(name: str) -> int:
     return 16 - VideoFormat(name).components[0].bits if name.startswith("p") else 0
 
 
+def _views(frame: av.VideoFrame) -> list[NDArray[Any]]:
+    """The planes of Y, U and V in place; of Y alone where there is no colour."""
+    if not _has_colour(frame.format):
+        return [_luma_view(frame)]
+    rows, columns = frame.format.chroma_height(), frame.format.chroma_width()
+    if _SEMI_PLANAR.fullmatch(frame.format.name):
+        pairs = _rows_of(frame, 1)[:, : 2 * columns].reshape(rows, columns, 2)
+        v_first = frame.format.name in ("nv21", "nv42")
+        return [_luma_view(frame), pairs[..., int(v_first)], pairs[..., 1 - int(v_first)]]
+    return [_luma_view(frame), *(_rows_of(frame, index)[:, :columns] for index in (1, 2))]
+
+
 def _luma_view(frame: av.VideoFrame) -> NDArray[Any]:
     """The luma plane in place."""
-    plane = frame.planes[0]
+    return _rows_of(frame, 0)[:, : frame.width]
+
+
+def _rows_of(frame: av.VideoFrame, index: int) -> NDArray[Any]:
+    """A plane in place, with what pads its rows."""
+    plane = frame.planes[index]
     dtype = np.dtype(np.uint8 if frame.format.components[0].bits == 8 else np.uint16)
-    rows = np.frombuffer(plane, dtype).reshape(frame.height, -1)
-    if plane.line_size < 0:  # stored bottom row first
-        rows = rows[::-1]
-    return rows[:, : frame.width]
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+    return rows[::-1] if plane.line_size < 0 else rows  # some are stored bottom row first
 
 
 def _has_luma_plane(name: str) -> bool:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ..errors import VideoError
 from ..restorers import Restorer
 from .channel import Channel, ChannelAborted
+from .coding import frame_coding
 from .encoder import encoder_named, working_format
-from .formats import luma_coding
 from .options import StreamOptions, StreamProgress, StreamResult
 from .paths import check_paths, check_size, partial_file
 from .reader import Reader
@@ -43,8 +43,9 @@ def restore_file(
 ) -> StreamResult:
     """Restore a video file into a video file, or a picture into a picture.
 
-    The luma of each frame is replaced; chroma, times, sound and all else stay as they are. The
-    target appears when it is complete: after an error there is none, or the old one.
+    Luma is replaced by restorers of luma, and chroma too by those of RGB; times, sound and all else
+    stay as they are. The target appears when it is complete: after an error there is none, or the
+    old one.
 
     Args:
         source: File to read.
@@ -57,7 +58,7 @@ def restore_file(
         VideoError: A file cannot be read or written, or not so; the text is one line.
     """
     assert restorer.multiplier == 1, restorer.multiplier
-    assert restorer.channels == 1, restorer.channels
+    assert restorer.channels in (1, 3), restorer.channels
     source, target = Path(source), Path(target)
     check_paths(source, target, overwrite=options.overwrite)
     if is_picture(source) or is_picture(target):
@@ -85,7 +86,7 @@ def restore_file(
 @dataclass
 class _Restored:
     frame: av.VideoFrame
-    luma: NDArray[np.generic]
+    planes: list[NDArray[np.generic]]
 
 
 def _join(thread: Thread, *, interruptible: bool) -> None:
@@ -111,11 +112,12 @@ class _Restoration:
     ) -> None:
         self._reader, self._writer, self._restorer = reader, writer, restorer
         self._report = report
-        self._coding = luma_coding(reader.working_format, full_range=reader.facts.full_range)
+        self._coding = frame_coding(
+            reader.facts, reader.working_format, restorer.channels, restorer.device
+        )
         self._windows = SceneWindows(
             radius=restorer.radius,
             coding=self._coding,
-            device=restorer.device,
             scene_threshold=options.scene_threshold,
         )
         self._decoded: Channel[av.VideoFrame | Packet[Stream]] = Channel(options.queue_size)
@@ -166,8 +168,10 @@ class _Restoration:
 
     def _restore(self, windows: Iterator[tuple[av.VideoFrame, torch.Tensor]]) -> None:
         for frame, window in windows:
-            restored = self._restorer.restore(window)  # (1, 1, H, W)
-            self._finished.put(_Restored(frame, self._coding.encode(restored[0])))
+            restored = self._restorer.restore(window, self._frames_done)  # (1, channels, H, W)
+            before = window[self._restorer.radius]
+            planes = self._coding.encode(frame, before, restored[0])
+            self._finished.put(_Restored(frame, planes))
             self._frames_done += 1
             self._report(
                 StreamProgress(
@@ -191,7 +195,7 @@ class _Restoration:
         try:
             for item in self._finished:
                 if isinstance(item, _Restored):
-                    self._writer.write_frame(item.frame, item.luma)
+                    self._writer.write_frame(item.frame, item.planes)
                 else:
                     self._writer.write_packet(item)
             self._writer.finish()

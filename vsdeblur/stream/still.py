@@ -42,7 +42,9 @@ def is_picture(path: Path) -> bool:
 
 
 def restore_picture(source: Path, target: Path, restorer: Restorer, partial: Path) -> None:
-    """Restore a picture's luma; colour difference, alpha, EXIF and ICC profile stay.
+    """Restore a picture; alpha, EXIF with its orientation and ICC profile stay.
+
+    A restorer of luma leaves the colour difference as it is; one of RGB sees and changes all.
 
     Args:
         source: Picture to read.
@@ -62,10 +64,10 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, partial: Pat
             )
     image, extras = _load(source)
     picture = _Picture.of(image)
-    luma = torch.from_numpy(picture.luma()).to(restorer.device)[None]  # (1, H, W)
-    window = torch.stack([luma] * (2 * restorer.radius + 1))
+    pixels = torch.from_numpy(picture.luma() if restorer.channels == 1 else picture.rgb())
+    window = torch.stack([pixels.to(restorer.device)] * (2 * restorer.radius + 1))
     restored = restorer.restore(window)
-    change = (restored[0, 0].float() - luma[0]).cpu().numpy()
+    change = (restored[0].float() - window[0]).cpu().numpy()
     _save(picture.changed_by(change), target, partial, extras)
 
 
@@ -91,21 +93,33 @@ class _Picture:
         return 65535 if self.colour.dtype == np.uint16 else 255
 
     def luma(self) -> NDArray[np.float32]:
-        """(H, W), in [0, 1]."""
-        colour = self.colour.astype(np.float32)
-        weighted = colour @ _BT601 if colour.ndim == 3 else colour
-        return weighted / np.float32(self.peak)
+        """(1, H, W), in [0, 1]."""
+        return _luma_of(self.rgb())
+
+    def rgb(self) -> NDArray[np.float32]:
+        """(3, H, W), in [0, 1]; of a grey picture three times the same."""
+        colour = self.colour.astype(np.float32) / np.float32(self.peak)
+        return np.stack([colour] * 3) if colour.ndim == 2 else np.moveaxis(colour, -1, 0).copy()
 
     def changed_by(self, change: NDArray[np.float32]) -> Image.Image:
-        """The picture with its luma changed; equal steps in R, G and B leave Cb and Cr."""
-        step = change * np.float32(self.peak)
-        colour = self.colour.astype(np.float32) + (
-            step[..., None] if self.colour.ndim == 3 else step
-        )
+        """The picture with a change of luma, (1, H, W), or of RGB, (3, H, W), in units of white.
+
+        Equal steps in R, G and B leave Cb and Cr as they are.
+        """
+        is_grey = self.colour.ndim == 2
+        if is_grey and len(change) == 3:
+            change = _luma_of(change)
+        step = change[0] if is_grey else np.moveaxis(change, 0, -1)
+        colour = self.colour.astype(np.float32) + step * np.float32(self.peak)
         rounded = np.rint(colour).clip(0, self.peak).astype(self.colour.dtype)
         if self.alpha is not None:
             rounded = np.dstack([rounded, self.alpha])
         return Image.fromarray(rounded)
+
+
+def _luma_of(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """BT.601 luma: (3, H, W) -> (1, H, W)."""
+    return np.tensordot(_BT601, rgb, 1)[None]
 
 
 def _load(source: Path) -> tuple[Image.Image, dict[str, Any]]:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ..restorers import window_offsets
-from ..runtime.luma import LumaCoding
-from .formats import read_luma
+from .coding import FrameCoding
 
 __all__ = ["SceneWindows"]
 
@@ -20,8 +19,8 @@ __all__ = ["SceneWindows"]
 @dataclass
 class _Held:
     frame: av.VideoFrame
-    luma: Tensor
-    """(1, H, W), on the restorer's device."""
+    picture: Tensor
+    """(channels, H, W), on the restorer's device."""
     starts_scene: bool
 
 
@@ -32,13 +31,11 @@ class SceneWindows:
         self,
         *,
         radius: int,
-        coding: LumaCoding,
-        device: torch.device,
+        coding: FrameCoding,
         scene_threshold: float | None,
     ) -> None:
         self._radius = radius
         self._coding = coding
-        self._device = device
         self._scene_threshold = scene_threshold
         self._held: deque[_Held] = deque()
         self._middle = 0  # index in _held of the next frame to give out
@@ -47,10 +44,11 @@ class SceneWindows:
         """Add a frame.
 
         Yields:
-            A frame whose neighbours are all there, and its window, (2 * radius + 1, 1, H, W).
+            A frame whose neighbours are all there, and its window, (2 * radius + 1, channels,
+            H, W).
         """
-        luma = self._coding.decode(read_luma(frame), self._device)
-        self._held.append(_Held(frame, luma, self._starts_scene(luma)))
+        picture = self._coding.read(frame)
+        self._held.append(_Held(frame, picture, self._starts_scene(picture)))
         if len(self._held) - self._middle > self._radius:
             yield self._next()
 
@@ -62,7 +60,7 @@ class SceneWindows:
     def _next(self) -> tuple[av.VideoFrame, Tensor]:
         held, middle, radius = self._held, self._middle, self._radius
         cuts = [self._is_cut(i) for i in range(middle - radius + 1, middle + radius + 1)]
-        window = torch.stack([held[middle + offset].luma for offset in window_offsets(cuts)])
+        window = torch.stack([held[middle + offset].picture for offset in window_offsets(cuts)])
         frame = held[middle].frame
         if middle < radius:
             self._middle += 1
@@ -74,9 +72,10 @@ class SceneWindows:
         """Whether the video or a scene ends between a held frame and the one before it."""
         return not 0 < index < len(self._held) or self._held[index].starts_scene
 
-    def _starts_scene(self, luma: Tensor) -> bool:
+    def _starts_scene(self, picture: Tensor) -> bool:
         if self._scene_threshold is None or not self._held:
             return False
-        difference = float((luma - self._held[-1].luma).abs().mean())
-        peak = (1 << self._coding.bits) - 1
-        return difference * self._coding.span / peak >= self._scene_threshold
+        difference = float((picture - self._held[-1].picture).abs().mean())
+        luma = self._coding.luma
+        peak = (1 << luma.bits) - 1
+        return difference * luma.span / peak >= self._scene_threshold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import VideoError
 from .encoder import add_encoder
-from .formats import replace_luma
+from .formats import replace_planes
 from .options import StreamOptions
 from .reader import Reader, one_line
 
@@ -78,17 +78,17 @@ class Writer:
         with suppress(av.FFmpegError, OSError, ValueError):  # closing again is harmless
             self._container.close()
 
-    def write_frame(self, frame: av.VideoFrame, luma: NDArray[np.generic]) -> None:
-        """Encode a frame with a new luma plane.
+    def write_frame(self, frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]]) -> None:
+        """Encode a frame with new planes.
 
         Args:
             frame: Source frame, in the working format; it becomes the writer's.
-            luma: (H, W), code values.
+            planes: Code values of Y, or of Y, U and V, each (rows, columns).
 
         Raises:
             VideoError: The encoder or the file system refuses.
         """
-        replace_luma(frame, luma)
+        replace_planes(frame, planes)
         frame.pict_type = PictureType.NONE  # the encoder chooses, not the source
         self._encode(frame)
 

@@ -42,7 +42,8 @@ class WindowTrainer(Trainer):
         if self.critic is None or self.recipe.adversarial is None:
             return loss
         self.critic.learn(sharp, restored)
-        return loss + self.recipe.adversarial.weight * self.critic.judge(restored)
+        adversarial: Tensor = self.critic.judge(restored)
+        return loss + self.recipe.adversarial.weight * adversarial
 
 
 class _WindowValidation:
@@ -97,14 +98,13 @@ class WindowTask:
         self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
     ) -> WindowTrainer:
         """The network, and the discriminator if the stage has one."""
-        settings, critic = stage.adversarial, None
         trainer = WindowTrainer(stage, fabric, init, compiled=compiled)
+        settings = stage.adversarial
         if settings:
             network = FrameDiscriminator(
                 crop=stage.crop, width=settings.width, hidden=settings.hidden
             )
-            critic = Critic(network, settings.learning_rate, fabric)
-        trainer.critic = critic
+            trainer.critic = Critic(network, settings.learning_rate, fabric)
         return trainer
 
     def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> WindowPool:

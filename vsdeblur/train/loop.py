@@ -15,6 +15,7 @@ import lightning_fabric as fabric_library
 from torch import Tensor
 
 from ..errors import DataError
+from .brmr import BRMRTask
 from .checkpoint import RunFolder
 from .dblrgan import WindowTask
 from .options import Progress, TrainOptions
@@ -27,7 +28,10 @@ from .validation import Score
 
 __all__ = ["Progress", "TrainOptions", "train"]
 
-TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {"dblrgan": WindowTask}
+TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {
+    "dblrgan": WindowTask,
+    "brmr": BRMRTask,
+}
 """How each filter's models are trained."""
 
 
@@ -67,7 +71,9 @@ def train(
             if fabric.is_global_zero:
                 folder.write_recipe(stage, task.names)
                 run.validation = task.validation(stage)
-            run.go(task.pool(stage, trainer, folder.path), deadline, judge_start=weights is not None)
+            run.go(
+                task.pool(stage, trainer, folder.path), deadline, judge_start=weights is not None
+            )
         weights = folder.path / f"{stage.model}.safetensors"
         if not run.is_finished:
             break

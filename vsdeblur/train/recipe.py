@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import DataError
 from .blur_settings import BlurSettings
+from .pair_settings import PairSettings
 from .pool_settings import PoolSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
@@ -98,6 +99,7 @@ class Recipe:
     """Decides initial weights and all training material."""
     blur: BlurSettings = field(default_factory=BlurSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    pairs: PairSettings = field(default_factory=PairSettings)
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of a step: warm-up, plateau, linear decay.
@@ -138,7 +140,12 @@ def load_stages(name: str) -> list[Recipe]:
 
 
 def _recipe(values: dict[str, Any], path: Path) -> Recipe:
-    sections = {"blur": BlurSettings, "pool": PoolSettings, "adversarial": AdversarialSettings}
+    sections = {
+        "blur": BlurSettings,
+        "pool": PoolSettings,
+        "pairs": PairSettings,
+        "adversarial": AdversarialSettings,
+    }
     for section, kind in sections.items():
         if section in values:
             values[section] = _filled(kind, values[section], f"{path}, [{section}]")

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ..errors import DataError
 from ..models import MODELS
 from ..runtime.weights import load_network
-from .adversarial import Critic
 from .muon import Muon
 from .recipe import Recipe
 from .schedule import Schedule
@@ -59,7 +58,7 @@ class Trainer(ABC):
         # Fabric compiles what it is given a compiled form of, behind its own wrapper.
         given: Any = torch.compile(part) if compiled else part
         self.model, *self.wrapped = fabric.setup(given, *self.optimizers)
-        self.critic: Critic | None = None
+        self.critic: Any = None  # an heir's discriminator: has state() and load()
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
 
     @property

@@ -1,0 +1,81 @@
+"""Layers that several networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["InstanceNorm", "NoiseDropout", "conv3", "dropout_noise", "pad_by_reflection"]
+
+_noise: ContextVar[torch.Generator | None] = ContextVar("noise", default=None)
+
+
+@contextmanager
+def dropout_noise(generator: torch.Generator) -> Iterator[None]:
+    """Let networks in evaluation drop features out as in training: the noise z of equation (3).
+
+    It holds for this thread, inside the `with` statement.
+
+    Args:
+        generator: A generator on the CPU, which alone decides what is dropped.
+    """
+    token = _noise.set(generator)
+    try:
+        yield
+    finally:
+        _noise.reset(token)
+
+
+class NoiseDropout(nn.Module):
+    """Dropout in training, and in evaluation inside `dropout_noise`.
+
+    Args:
+        probability: Share of the features that become 0.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop features out: any shape, which stays."""
+        generator = _noise.get()
+        if self.training or generator is None:
+            return F.dropout(x, self.probability, self.training)
+        kept = torch.rand(x.shape, generator=generator) >= self.probability
+        return x * kept.to(x.device, x.dtype) / (1 - self.probability)
+
+
+class InstanceNorm(nn.Module):
+    """Instance normalisation without parameters; statistics are float32 at any precision."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same, each channel of each picture with mean 0 and variance 1."""
+        # `group_norm` reads half precision but sums in float32, unlike arithmetic written out here.
+        # It sums squares: without a first value near their mean, those of a flat area cancel out.
+        return torch.group_norm(x - x[..., :1, :1], x.shape[1])
+
+
+def pad_by_reflection(picture: Tensor, multiple_of: int) -> Tensor:
+    """Reflect a picture at its bottom and right until height and width divide by `multiple_of`.
+
+    Where more is needed than the picture has, it is reflected again: (..., H, W) of any size.
+    """
+    for dim in (-2, -1):
+        length = picture.shape[dim]
+        missing = -length % multiple_of
+        if missing:
+            period = max(2 * length - 2, 1)
+            index = torch.arange(length + missing, device=picture.device) % period
+            picture = picture.index_select(dim, index.minimum(period - index))
+    return picture
+
+
+def conv3(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:
+    """A 3x3 convolution that repeats the border: a flat area stays flat up to its edge."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias, padding_mode="replicate")

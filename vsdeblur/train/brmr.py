@@ -1,0 +1,227 @@
+"""Training of `brmr`: the image generator and its critic, mining, the patch generator (paper 000).
+
+Stage "image" trains G_i against D_i on whole pictures, stage "patch" G_p against a critic of its
+own on the windows that D_i mines from what G_i makes of the training pictures. The windows are
+mined when the second stage begins, and kept in its folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric as fabric_library
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import DataError
+from ..models.brmr import BRMRNetworks
+from ..models.pix2pix import CELL, CAMDiscriminator, CAMOutput
+from .brmr_validation import PictureValidation
+from .material import Material
+from .mining import MinedPool, mine
+from .options import TrainOptions
+from .pairs import PairPool
+from .pictures import PictureSet
+from .recipe import Recipe
+from .task import Pool
+from .trainer import Trainer
+
+__all__ = ["BRMRTask", "ImageTrainer", "PairCritic", "PatchTrainer", "conditional_loss"]
+
+MINING_SEED = 7
+"""Windows are mined from other pictures than the image stage was trained on."""
+
+
+def conditional_loss(output: CAMOutput, *, is_sharp: bool) -> Tensor:
+    """-log of the probability of a class, averaged; a scalar.
+
+    Of "sharp" for real pairs and of "blur" for generated ones it is what the critic lowers; of
+    "sharp" for generated ones it is what the generator lowers, in place of log(1 - D), whose
+    gradient vanishes where the critic is sure (paper 000, equation 3, as pix2pix does it).
+    """
+    return -output.logits.log_softmax(1)[:, 0 if is_sharp else 1].mean()
+
+
+class PairCritic:
+    """A `CAMDiscriminator` in training.
+
+    Args:
+        network: The discriminator.
+        learning_rate: Adam's.
+        map_weight: Weight of what its heat maps are taught cell by cell; 0 = the paper's form.
+        fabric: Where and in what precision it runs.
+    """
+
+    def __init__(
+        self,
+        network: CAMDiscriminator,
+        learning_rate: float,
+        map_weight: float,
+        fabric: fabric_library.Fabric,
+    ) -> None:
+        self.network = network
+        self.optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
+        self._map_weight = map_weight
+        self._fabric = fabric
+        self._model, self._wrapped = fabric.setup(network, self.optimizer)
+
+    def learn(self, blurred: Tensor, sharp: Tensor, candidate: Tensor) -> None:
+        """One step on real pairs (blurred, sharp) and on generated ones (blurred, candidate)."""
+        for picture, is_sharp in ((sharp, True), (candidate.detach(), False)):
+            self._fabric.backward(
+                conditional_loss(self._model(blurred, picture), is_sharp=is_sharp)
+            )
+        self._wrapped.step()
+        self._wrapped.zero_grad()
+
+    def learn_places(self, patched: Tensor, window: Tensor) -> None:
+        """One step on pictures of which a window is blurred, cell by cell (not in the paper).
+
+        Args:
+            patched: (N, 3, H, W) in [0, 1], sharp but for one window.
+            window: (N, 1, H, W), 1 where it is.
+        """
+        output = self._model(patched, patched)
+        margin = output.heat_blur - output.heat_sharp
+        is_blurred = F.avg_pool2d(window, CELL, ceil_mode=True)[:, 0]
+        loss = F.binary_cross_entropy_with_logits(margin, is_blurred)
+        self._fabric.backward(self._map_weight * loss)
+        self._wrapped.step()
+        self._wrapped.zero_grad()
+
+    def judge(self, blurred: Tensor, candidate: Tensor) -> Tensor:
+        """The generator's adversarial loss; gradients reach the generator alone."""
+        self.network.requires_grad_(False)
+        with self._fabric.autocast():  # not the wrapped model: nothing is to be exchanged
+            loss = conditional_loss(self.network(blurred, candidate), is_sharp=True)
+        self.network.requires_grad_(True)
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+class _GeneratorTrainer(Trainer):
+    """Trains one of the generators against a critic; see `Trainer`."""
+
+    def _objective(self, blurred: Tensor, sharp: Tensor) -> Tensor:
+        """The conditional GAN's and 100 times L1 (paper 000, equation 5)."""
+        settings = self.recipe.adversarial
+        assert settings is not None
+        restored = self.model(blurred).float()
+        loss = self.recipe.losses["l1"] * F.l1_loss(restored, sharp)
+        if settings.weight:
+            self.critic.learn(blurred, sharp, restored)
+            loss = loss + settings.weight * self.critic.judge(blurred, restored)
+        return loss
+
+
+class ImageTrainer(_GeneratorTrainer):
+    """Trains G_i and D_i on whole pictures."""
+
+    def part(self, network: nn.Module) -> nn.Module:
+        """G_i."""
+        assert isinstance(network, BRMRNetworks)
+        return network.g_image
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """The loss of a batch of `Pair`s."""
+        blurred, sharp, patched, window = batch
+        settings = self.recipe.adversarial
+        if settings is not None and settings.map_weight:
+            self.critic.learn_places(patched, window)
+        return self._objective(blurred, sharp)
+
+
+class PatchTrainer(_GeneratorTrainer):
+    """Trains G_p on mined windows."""
+
+    def part(self, network: nn.Module) -> nn.Module:
+        """G_p."""
+        assert isinstance(network, BRMRNetworks)
+        return network.g_patch
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """The loss of a batch of mined windows and their sharp originals."""
+        return self._objective(*batch)
+
+
+class BRMRTask:
+    """The training of `brmr`'s networks.
+
+    Args:
+        stages: Settings of the run.
+        options: Where its material is.
+
+    Raises:
+        DataError: Material is missing, or of a kind that the recipe does not name.
+    """
+
+    def __init__(self, stages: Sequence[Recipe], options: TrainOptions) -> None:
+        self._material = Material.find(stages, options.data, options.validation)
+        if not self._material.held_out_photos:
+            raise DataError(f"recipe {stages[0].name!r} trains on photos; give some with --data")
+        self._num_validation = options.num_validation
+        self.names = self._material.names
+
+    def validation(self, stage: Recipe) -> PictureValidation:
+        """The held-out photos, blurred by the seven kernels."""
+        return PictureValidation(
+            self._material.held_out_photos, self._num_validation, full_loop=stage.stage == "patch"
+        )
+
+    def trainer(
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+    ) -> Trainer:
+        """The generator of the stage and its critic."""
+        settings = stage.adversarial
+        assert settings is not None
+        kind = PatchTrainer if stage.stage == "patch" else ImageTrainer
+        trainer = kind(stage, fabric, init, compiled=compiled)
+        assert isinstance(trainer.network, BRMRNetworks)
+        network = trainer.network.d_image
+        if stage.stage == "patch":
+            network = CAMDiscriminator(width=settings.width)
+        trainer.critic = PairCritic(network, settings.learning_rate, settings.map_weight, fabric)
+        return trainer
+
+    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> Pool:
+        """Blurred photos; in the patch stage windows mined from them."""
+        fabric = trainer.fabric
+        share = (fabric.global_rank, fabric.world_size)
+        if stage.stage != "patch":
+            return self._pictures(stage, stage.seed, fabric.device, share)
+        mined = folder / "mined.safetensors"
+        if not mined.exists() and fabric.is_global_zero:
+            networks = trainer.averaged_network()
+            assert isinstance(networks, BRMRNetworks)
+            pictures = self._pictures(stage, stage.seed + MINING_SEED, fabric.device, (0, 1))
+            mine(networks, pictures, stage.pairs.num_mined, mined)
+        fabric.barrier()
+        return MinedPool(
+            mined, batch_size=stage.batch_size, seed=stage.seed, device=fabric.device, share=share
+        )
+
+    def _pictures(
+        self, stage: Recipe, seed: int, device: torch.device, share: tuple[int, int]
+    ) -> PairPool:
+        size = stage.pairs.size
+        # What the virtual camera sees beyond the picture, should it move.
+        size += 2 * stage.blur.margin if stage.pairs.camera_share else 0
+        sources = [
+            (PictureSet(files, size), stage.sources[name].weight)
+            for name, files in self._material.photos.items()
+        ]
+        return PairPool(
+            sources, stage.pairs, stage.blur,
+            batch_size=stage.batch_size, seed=seed, device=device, share=share,
+        )  # fmt: skip

@@ -1,0 +1,93 @@
+"""Mining of the windows that the patch generator is trained on (paper 000, Algorithm 1)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..models.brmr import BRMRNetworks
+from ..restorers.regions import mine_windows
+from .pairs import PairPool
+from .photos import random_below
+
+__all__ = ["MinedPool", "mine"]
+
+
+@torch.no_grad()
+def mine(networks: BRMRNetworks, pool: PairPool, num: int, path: Path) -> None:
+    """Deblur training pictures, find each one's most blurred window, and keep it.
+
+    Args:
+        networks: Trained image generator and critic, in inference mode.
+        pool: The training pictures.
+        num: How many windows.
+        path: File to write; it appears whole or not at all. "deblurred" holds the image
+            generator's windows, "sharp" their originals: (num, 3, 128, 128) uint8 each.
+    """
+    windows = [_mined(networks, pool, index) for index in range(num)]
+    deblurred, sharp = (torch.stack(part) for part in zip(*windows, strict=True))
+    beside = path.with_suffix(".partial")
+    save_file({"deblurred": deblurred, "sharp": sharp}, beside)
+    os.replace(beside, path)
+
+
+def _mined(networks: BRMRNetworks, pool: PairPool, index: int) -> tuple[Tensor, Tensor]:
+    pair = pool.pair(index)
+    device = next(networks.parameters()).device
+    blurred = pair.blurred[None].to(device).float() / 255
+    with torch.autocast(device.type, torch.bfloat16):
+        deblurred = networks.g_image(blurred).float().clamp(0, 1)
+        heat = networks.d_image(blurred, deblurred).heat_blur
+    (window,) = mine_windows(heat[0])
+    place = (..., window.rows, window.columns)
+    codes = (deblurred[0] * 255).round().byte().cpu()
+    return codes[place].contiguous(), pair.sharp[place].contiguous()
+
+
+class MinedPool:
+    """Draws batches of mined windows, flipped at random.
+
+    Args:
+        path: What `mine` wrote.
+        batch_size: Windows a batch, over all devices.
+        seed: Decides everything that is drawn.
+        device: Where batches are given.
+        share: Which places of the batch are drawn here: (rank, number of devices).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        windows = load_file(path)
+        self._deblurred, self._sharp = windows["deblurred"], windows["sharp"]
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = torch.device(device)
+        self._lanes = range(share[0], batch_size, share[1])
+
+    def batch(self, step: int) -> tuple[Tensor, ...]:
+        """The batch of a step: deblurred and sharp, (N, 3, 128, 128) in [0, 1]."""
+        pairs = list(self._samples(step))
+        deblurred, sharp = (torch.stack(part).to(self._device) for part in zip(*pairs, strict=True))
+        return deblurred.float() / 255, sharp.float() / 255
+
+    def _samples(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for lane in self._lanes:
+            seed = self._seed * 2**40 + step * self._batch_size + lane
+            generator = torch.Generator().manual_seed(seed)
+            index = random_below(len(self._sharp), generator)
+            pair = (self._deblurred[index], self._sharp[index])
+            flips = [axis for axis in (-1, -2) if random_below(2, generator)]
+            pair = (pair[0].flip(flips), pair[1].flip(flips))
+            yield (pair[0].mT, pair[1].mT) if random_below(2, generator) else pair

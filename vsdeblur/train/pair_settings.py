@@ -1,0 +1,19 @@
+"""How pictures are blurred for filters that work frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["PairSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSettings:
+    """How pictures are blurred."""
+
+    size: int = 256
+    """Height and width of a picture, in pixels."""
+    camera_share: float = 0.0
+    """Share of the pictures blurred by the virtual camera; the others by a kernel."""
+    num_mined: int = 4096
+    """Windows mined for the patch stage."""
