@@ -342,7 +342,7 @@ def test_fast_fits_into_30_megabytes():
 
 
 @pytest.mark.parametrize(
-    ("model", "critic_looks", "expected"), [("fast", 2, 0.12), ("paper", 4.3, 0.6)]
+    ("model", "critic_looks", "expected"), [("fast", 2, 0.11), ("paper", 4.3, 0.6)]
 )
 def test_a_720p_frame_costs_what_the_manifest_says(model, critic_looks, expected):
     def cost(module, *shape):

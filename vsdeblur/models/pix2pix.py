@@ -71,8 +71,8 @@ class UNetGenerator(nn.Module):
         dropout: Share of the features dropped in the three innermost decoder layers.
         global_skip: Predict what is to be added to the input, in units of its contrast (not in
             the paper): what is flat or dark then stays as it is.
-        head_width: Channels of one more layer at the picture's full size, which sees the picture
-            beside the upsampled features (not in the paper); 0 = none.
+        head_width: Channels of two more layers (not in the paper): one at half the picture's size,
+            one at its full size, which sees the picture beside the upsampled features; 0 = none.
     """
 
     def __init__(
@@ -105,7 +105,8 @@ class UNetGenerator(nn.Module):
             )
             for i in reversed(range(levels - 1))
         )
-        self.full_size = conv3(2 * widths[0] + 3, head_width) if head_width else None
+        self.half_size = conv3(2 * widths[0], head_width) if head_width else None
+        self.full_size = conv3(head_width + 3, head_width) if head_width else None
         self.head = conv3(head_width or 2 * widths[0], 3)
         self.apply(_init_as_pix2pix)
         if global_skip:
@@ -144,6 +145,8 @@ class UNetGenerator(nn.Module):
         x = skips.pop()
         for up in self.ups:
             x = torch.cat([up(x), skips.pop()], 1)
+        # Few channels are upsampled to the full size: there they cost most.
+        x = x if self.half_size is None else F.relu(self.half_size(x))
         x = F.interpolate(x, scale_factor=2)
         if self.full_size is not None:
             x = F.relu(self.full_size(torch.cat([x, picture.to(x.dtype)], 1)))
