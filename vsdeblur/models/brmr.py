@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from .pix2pix import CAMDiscriminator, UNetGenerator
@@ -82,16 +84,21 @@ class HeatMaps(nn.Module):
         return self.discriminator.heat_maps(pair)
 
 
-def build_fast_brmr() -> nn.Module:
-    """The model "fast": small, with a global skip and a critic that looks near each place."""
-    return BRMRNetworks(
-        width=32,
-        max_width=128,
-        critic_width=32,
-        normalize_critic=False,
-        global_skip=True,
-        head_width=16,
-    )
+def build_fast_brmr(**options: Any) -> nn.Module:  # noqa: ANN401
+    """The model "fast": small, with a global skip and a critic that looks near each place.
+
+    Args:
+        options: Those of `BRMRNetworks` that shall differ.
+    """
+    fast: dict[str, Any] = {
+        "width": 32,
+        "max_width": 128,
+        "critic_width": 32,
+        "normalize_critic": False,
+        "global_skip": True,
+        "head_width": 16,
+    }
+    return BRMRNetworks(**fast | options)
 
 
 def fold_brmr(networks: nn.Module) -> InferenceForm:

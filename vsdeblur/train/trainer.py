@@ -83,6 +83,9 @@ class Trainer(ABC):
     def update(self, *batch: Tensor) -> Tensor:
         """One optimiser step; returns the loss."""
         learning_rate = self.schedule.learning_rate_at(self.step)
+        # Dropout must not depend on where a run was cut, nor be alike on two devices.
+        devices, rank = self.fabric.world_size, self.fabric.global_rank
+        torch.manual_seed(self.recipe.seed * 2**32 + self.step * devices + rank)
         loss = self.objective(*batch)
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.part(self.network).parameters(), self.recipe.clip_norm)

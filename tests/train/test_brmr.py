@@ -1,0 +1,175 @@
+"""Training of brmr: pairs, the critic, mining, and what a run leaves behind."""
+
+import math
+from dataclasses import replace
+
+import lightning_fabric
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from vsdeblur.errors import DataError
+from vsdeblur.models.brmr import BRMRNetworks
+from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
+from vsdeblur.runtime.weights import load_network
+from vsdeblur.train.blur_settings import BlurSettings
+from vsdeblur.train.brmr import PairCritic, conditional_loss
+from vsdeblur.train.brmr_validation import rgb_psnr
+from vsdeblur.train.loop import train
+from vsdeblur.train.mining import MinedPool, mine
+from vsdeblur.train.pair_settings import PairSettings
+from vsdeblur.train.pairs import PairPool
+from vsdeblur.train.pictures import PictureSet
+from vsdeblur.train.recipe import load_stages
+
+TINY = {"width": 4, "max_width": 8, "critic_width": 4}
+BLUR = BlurSettings(margin=32, max_blur=6)
+
+
+def pool_of(files, batch_size=2, share=(0, 1), **settings):
+    settings = PairSettings(**{"size": 160} | settings)
+    photos = PictureSet(files, settings.size + 64)
+    return PairPool([(photos, 1.0)], settings, BLUR, batch_size=batch_size, seed=1, share=share)
+
+
+@pytest.fixture
+def critic():
+    torch.manual_seed(0)
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    network = CAMDiscriminator(width=4, normalize=False)
+    return PairCritic(network, 3e-3, 1.0, fabric)
+
+
+@pytest.mark.parametrize("camera_share", [0.0, 1.0])
+def test_only_the_window_of_a_patched_picture_is_blurred(train_photos, camera_share):
+    pair = pool_of(train_photos, camera_share=camera_share).pair(3)
+    assert pair.window.sum() == 128 * 128
+    inside = pair.window.expand(3, -1, -1)
+    assert (pair.patched[inside] == pair.blurred[inside]).all()
+    assert (pair.patched[~inside] == pair.sharp[~inside]).all()
+    assert (pair.blurred != pair.sharp).any()
+
+
+def test_pairs_depend_on_their_index_alone(train_photos):
+    whole = pool_of(train_photos, batch_size=4).batch(5)
+    parts = [pool_of(train_photos, batch_size=4, share=(rank, 2)).batch(5) for rank in range(2)]
+    for index, expected in enumerate(whole):
+        for rank, part in enumerate(parts):
+            torch.testing.assert_close(part[index], expected[rank::2], rtol=0, atol=0)
+    assert [tuple(part.shape) for part in whole] == [(4, 3, 160, 160)] * 3 + [(4, 1, 160, 160)]
+    assert all(part.min() >= 0 and part.max() <= 1 for part in whole)
+
+
+def test_small_photos_are_enlarged_and_damaged_ones_named(tmp_path):
+    Image.fromarray(np.zeros((50, 90, 3), np.uint8)).save(tmp_path / "a.png")
+    picture = PictureSet([tmp_path / "a.png"], 64).picture(torch.Generator())
+    assert picture.shape == (3, 64, 64)
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"cannot read .*b\.png"):
+        PictureSet([tmp_path / "b.png"], 64)
+
+
+def test_conditional_loss_is_minus_the_log_of_the_probability():
+    logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])  # sharp 3/4 and 1/2
+    output = CAMOutput(logits, torch.zeros(2, 1, 1), torch.zeros(2, 1, 1))
+    expected = -(math.log(3 / 4) + math.log(1 / 2)) / 2
+    assert conditional_loss(output, is_sharp=True) == pytest.approx(expected)
+    expected = -(math.log(1 / 4) + math.log(1 / 2)) / 2
+    assert conditional_loss(output, is_sharp=False) == pytest.approx(expected)
+
+
+def test_the_critic_learns_to_tell_pairs_apart_and_where_blur_is(critic, train_photos):
+    blurred, sharp, patched, window = pool_of(train_photos).batch(0)
+
+    def confidences():
+        with torch.no_grad():
+            return [critic.network(blurred, p).confidence.mean() for p in (sharp, blurred)]
+
+    for _ in range(60):
+        critic.learn(blurred, sharp, blurred)
+        critic.learn_places(patched, window)
+    real, generated = confidences()
+    assert real > generated + 0.2
+    with torch.no_grad():
+        heat = critic.network(patched, patched).heat_blur
+    inside = torch.nn.functional.max_pool2d(window, 8)[:, 0] > 0
+    assert heat[inside].mean() > heat[~inside].mean()
+
+
+def test_judging_teaches_the_generator_alone(critic, train_photos):
+    blurred = pool_of(train_photos).batch(0)[0]
+    candidate = blurred.clone().requires_grad_()
+    critic.judge(blurred, candidate).backward()
+    assert candidate.grad.abs().sum() > 0
+    assert all(p.grad is None and p.requires_grad for p in critic.network.parameters())
+
+
+def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
+    networks = BRMRNetworks(**TINY, global_skip=True, normalize_critic=False).eval()
+    for parameter in networks.g_image.head.parameters():
+        torch.nn.init.zeros_(parameter)  # the image generator changes nothing
+    pool = pool_of(train_photos, size=256)
+    mine(networks, pool, 3, tmp_path / "mined.safetensors")
+    assert [file.name for file in tmp_path.iterdir()] == ["mined.safetensors"]
+    mined = load_file(tmp_path / "mined.safetensors")
+    for index in range(3):
+        pair = pool.pair(index)
+        places = [
+            (top, left)
+            for top in (0, 64, 128)
+            for left in (0, 64, 128)
+            if torch.equal(pair.blurred[:, top : top + 128, left : left + 128],
+                           mined["deblurred"][index])
+        ]  # fmt: skip
+        ((top, left),) = places
+        assert torch.equal(pair.sharp[:, top : top + 128, left : left + 128], mined["sharp"][index])
+    batches = MinedPool(tmp_path / "mined.safetensors", batch_size=4, seed=1).batch(2)
+    again = MinedPool(tmp_path / "mined.safetensors", batch_size=4, seed=1).batch(2)
+    for batch, same in zip(batches, again, strict=True):
+        assert batch.shape == (4, 3, 128, 128)
+        torch.testing.assert_close(batch, same, rtol=0, atol=0)
+
+
+def test_rgb_psnr_by_hand():
+    restored = torch.zeros(3, 2, 2)
+    restored[0] = 0.3
+    assert rgb_psnr(restored, torch.zeros(3, 2, 2)) == pytest.approx(-10 * math.log10(0.03))
+
+
+def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, small, tmp_path):
+    changes = {
+        "model_options": TINY,
+        "pairs": PairSettings(size=128, num_mined=2),
+        "blur": BLUR,
+        "steps": 2,
+    }
+    stages = [small(stage, **changes) for stage in load_stages("brmr")]
+    options = replace(options, num_validation=1, eval_steps=1)
+    best = train(stages, options)
+    load_network(
+        lambda **found: BRMRNetworks(
+            **found, normalize_critic=False, global_skip=True, head_width=16
+        ),
+        best, filter_name="brmr", model="fast",
+    )  # fmt: skip
+    image, patch = (
+        torch.load(options.out / stage / "last.ckpt", weights_only=True)
+        for stage in ("image", "patch")
+    )
+    same = {
+        name: torch.equal(value, load_file(options.out / "image" / "fast.safetensors")[name])
+        for name, value in ((n, t.half()) for n, t in patch["network"].items())
+    }
+    assert all(same[name] for name in same if not name.startswith("g_patch"))
+    assert not all(same[name] for name in same if name.startswith("g_patch"))
+
+    parts = replace(options, out=tmp_path / "parts", minutes=0)
+    train(stages, parts)
+    for _ in range(3):
+        train(stages, replace(parts, resume=True))
+    resumed = torch.load(parts.out / "patch" / "last.ckpt", weights_only=True)
+    for name, value in patch["network"].items():
+        torch.testing.assert_close(value, resumed["network"][name], rtol=0, atol=0)
+    assert image["step"] == resumed["step"] == 2
