@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from . import __version__
-from .errors import DeblurError, OptionError
-from .manifest import FilterFacts, Parameter, PluginFacts, load_manifest
+from .cli_options import ManyFolders, filter_options, parsed
+from .errors import DeblurError
+from .manifest import load_manifest
 
 __all__ = ["app", "main"]
 
@@ -58,76 +59,6 @@ def app() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
-def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command an option for every parameter of every filter, from the manifest."""
-    owners: dict[str, dict[str, Parameter]] = {}
-    for facts in plugin.filters.values():
-        for parameter in facts.parameters.values():
-            owners.setdefault(parameter.name, {})[facts.name] = parameter
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for name, parameters in reversed(owners.items()):
-            option = click.option(
-                f"--{name.replace('_', '-')}",
-                name,
-                metavar=_metavar(list(parameters.values())),
-                help=_help(parameters, shared=len(parameters) == len(plugin.filters)),
-            )
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def _help(parameters: dict[str, Parameter], *, shared: bool) -> str:
-    """What an option means: said once if it means the same to every filter."""
-    texts = {}
-    for name, parameter in parameters.items():
-        default = f" [default: {parameter.default}]" if parameter.default is not None else ""
-        texts[name] = parameter.help + default
-    if shared and len(set(texts.values())) == 1:
-        return next(iter(texts.values()))
-    return " ".join(f"({name}) {text}" for name, text in texts.items())
-
-
-def _metavar(parameters: Sequence[Parameter]) -> str:
-    choices = dict.fromkeys(choice for parameter in parameters for choice in parameter.choices)
-    if choices:
-        return "[" + "|".join(choices) + "]"
-    kind = parameters[0].type
-    return {"size": "WxH", "str": "FILE"}.get(kind, kind.upper())
-
-
-def _parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:
-    """Options as the filter wants them; what was not given keeps the filter's default."""
-    values = {}
-    for name, text in given.items():
-        if text is None:
-            continue
-        if name not in facts.parameters:
-            raise OptionError(f"filter {facts.name!r} has no option --{name.replace('_', '-')}")
-        values[name] = facts.parameters[name].check(_value(facts.parameters[name].type, text))
-    return values
-
-
-def _value(kind: str, text: str) -> object:
-    """Text from the command line in a parameter's type; as it is where it does not fit."""
-    try:
-        match kind:
-            case "int":
-                return int(text)
-            case "float":
-                return float(text)
-            case "bool":
-                return {"true": True, "false": False}[text.lower()]
-            case "size":
-                width, height = text.lower().split("x")
-                return int(width), int(height)
-    except (ValueError, KeyError):
-        pass
-    return text
-
-
 @app.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
@@ -155,7 +86,7 @@ def restore(
 
     Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable file.
     """
-    options = _parsed(load_manifest().filter(filter_name), given)
+    options = parsed(load_manifest().filter(filter_name), given)
     threshold = options.pop("scene_threshold", None)
     from .progress import StreamBar
     from .restorers import load_restorer
@@ -177,23 +108,6 @@ def restore(
         _refuse(f"stopped; {target} holds the first {result.frames_out} frames and plays")
         return STOPPED
     return 0
-
-
-class ManyFolders(click.Command):
-    """A command whose repeatable options take several values after one name."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Turn `--data A B` into `--data A --data B`."""
-        many = {o for p in self.params if getattr(p, "multiple", False) for o in p.opts}
-        spread: list[str] = []
-        name = ""  # the repeatable option whose values are being read
-        for arg in args:
-            if arg.startswith("-"):
-                name = arg if arg in many else ""
-            elif name and spread[-1] != name:
-                spread.append(name)
-            spread.append(arg)
-        return super().parse_args(ctx, spread)
 
 
 @app.command(cls=ManyFolders)
