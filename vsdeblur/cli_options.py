@@ -1,4 +1,4 @@
-"""Options of the `vsdeblur` command that are made from the manifest, or that click does not have."""
+"""Options of the `vsdeblur` command: made from the manifest, or of a kind that click lacks."""
 
 from __future__ import annotations
 
