@@ -241,10 +241,20 @@ def test_heat_map_is_a_grays_clip_with_the_critics_map(make_noise, options, plan
     assert "BRMRIterations" not in frame.props
 
 
-def test_heat_map_is_a_mask_for_masked_merge(make_noise, options):
-    clip = make_noise(vs.RGBS, 64, 48, length=1)
-    mask = brmr(clip, output="heatmap", **options)
-    clip.std.MaskedMerge(brmr(clip, **options), mask).get_frame(0)
+@pytest.mark.parametrize("name", ["YUV420P8", "YUV420P10", "RGB24", "RGBS"])
+def test_heat_map_is_a_mask_for_masked_merge(make_noise, tiny, planes_of, name):
+    clip = make_noise(getattr(vs, name), 64, 48, length=1)
+    heatmap = tiny(clip, output="heatmap")
+    bits, kind = clip.format.bits_per_sample, clip.format.sample_type
+    grey = vs.core.query_video_format(vs.GRAY, kind, bits, 0, 0).id
+    mask = heatmap.resize.Bicubic(format=grey, range=vs.RANGE_FULL)
+    restored = tiny(clip)
+    merged = clip.std.MaskedMerge(restored, mask, first_plane=True)
+    planes = [planes_of(c.get_frame(0))[0].astype("f8") for c in (clip, restored, merged)]
+    share = planes_of(heatmap.get_frame(0))[0]
+    expected = planes[0] + share * (planes[1] - planes[0])
+    atol = 1e-5 if kind == vs.FLOAT else 2
+    np.testing.assert_allclose(planes[2], expected, rtol=0, atol=atol)
 
 
 def test_mask_shows_the_refined_windows(make_clip, stubbed, planes_of):
@@ -399,3 +409,13 @@ def test_nothing_is_printed_to_stdout(make_noise, tiny, capfd):
 
 def test_the_stub_is_the_filters_own_restorer(brmr_stub):
     assert isinstance(brmr_stub(), BRMRRestorer)
+
+
+@pytest.mark.needs_gpu
+def test_cuda_gives_the_cpus_picture(make_noise, options, planes_of):
+    clip = make_noise(vs.RGBS, 256, 128, length=1).std.BoxBlur(hradius=3, vradius=3)
+    options = options | {"max_iterations": 0}
+    expected = planes_of(brmr(clip, **options).get_frame(0))
+    options |= {"device": "cuda", "precision": "auto"}
+    restored = planes_of(brmr(clip, **options).get_frame(0))
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=4 / 255)
