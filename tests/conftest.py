@@ -1,6 +1,7 @@
 """Shared fixtures. Everything a test needs is synthesised here: no binary files in git."""
 
 import dataclasses
+import functools
 import os
 
 import numpy as np
@@ -156,6 +157,40 @@ def brmr_tiny():
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def brmr_options(brmr_weights):
+    """What makes `brmr` run here with the weights made here."""
+    return {"device": "cpu", "precision": "fp32", "weights": brmr_weights, "max_iterations": 1}
+
+
+@pytest.fixture
+def stubbed_brmr(monkeypatch, brmr_stub):
+    """Makes the filter `brmr` run functions in place of networks."""
+    from vsdeblur.filters import brmr as module
+
+    def stubbed(**networks):
+        monkeypatch.setattr(
+            module, "load_restorer", lambda name, **o: brmr_stub(**networks, **_own(o))
+        )
+        return module.brmr
+
+    return stubbed
+
+
+@pytest.fixture
+def tiny_brmr(monkeypatch, brmr_tiny):
+    """The filter `brmr` with small real networks."""
+    from vsdeblur.filters import brmr as module
+
+    monkeypatch.setattr(module, "load_restorer", lambda name, **o: brmr_tiny(**_own(o)))
+    return functools.partial(module.brmr, max_iterations=1)
+
+
+def _own(options):
+    """The filter's own parameters."""
+    return {k: v for k, v in options.items() if k in BRMROptions.__dataclass_fields__}
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-"""The `brmr` filter, frame by frame: formats, colours, outputs, properties, flicker."""
-
-from functools import partial
+"""The `brmr` filter, frame by frame: formats, colours, outputs, properties, sizes."""
 
 import numpy as np
 import pytest
@@ -8,9 +6,6 @@ import torch
 import vapoursynth as vs
 
 from vsdeblur import brmr, load_restorer
-from vsdeblur.filters import brmr as module
-from vsdeblur.manifest import load_manifest
-from vsdeblur.restorers.brmr import BRMROptions, BRMRRestorer
 
 YUV_FORMATS = ["YUV420P8", "YUV422P8", "YUV444P8", "YUV420P10", "YUV444P16", "YUV420PH", "YUV444PS"]
 GRAY_FORMATS = ["GRAY8", "GRAY16", "GRAYH", "GRAYS"]
@@ -18,38 +13,6 @@ RGB_FORMATS = ["RGB24", "RGB30", "RGB48", "RGBH", "RGBS"]
 every_format = pytest.mark.parametrize("name", YUV_FORMATS + GRAY_FORMATS + RGB_FORMATS)
 
 MATRICES = {vs.MATRIX_BT709: (0.2126, 0.0722), vs.MATRIX_ST170_M: (0.299, 0.114)}
-
-
-@pytest.fixture
-def options(brmr_weights):
-    return {"device": "cpu", "precision": "fp32", "weights": brmr_weights, "max_iterations": 1}
-
-
-@pytest.fixture
-def stubbed(monkeypatch, brmr_stub):
-    """Makes the filter run functions in place of networks."""
-
-    def stubbed(**networks):
-        def load(name, **options):
-            own = {k: v for k, v in options.items() if k in BRMROptions.__dataclass_fields__}
-            return brmr_stub(**networks, **own)
-
-        monkeypatch.setattr(module, "load_restorer", load)
-        return brmr
-
-    return stubbed
-
-
-@pytest.fixture
-def tiny(monkeypatch, brmr_tiny):
-    """The filter with small real networks."""
-
-    def load(name, **options):
-        own = {k: v for k, v in options.items() if k in BRMROptions.__dataclass_fields__}
-        return brmr_tiny(**own)
-
-    monkeypatch.setattr(module, "load_restorer", load)
-    return partial(brmr, max_iterations=1)
 
 
 def facts(clip):
@@ -74,21 +37,21 @@ def smooth_clip(make_clip, name, properties=None, length=2, size=(48, 64)):
 
 
 @every_format
-def test_format_size_length_and_rate_stay(make_noise, tiny, name):
+def test_format_size_length_and_rate_stay(make_noise, tiny_brmr, name):
     clip = make_noise(getattr(vs, name), length=2).std.AssumeFPS(fpsnum=30000, fpsden=1001)
-    restored = tiny(clip)
+    restored = tiny_brmr(clip)
     assert facts(restored) == facts(clip)
     frame = restored.get_frame(1)
     assert (frame.format.id, frame.width, frame.height) == (clip.format.id, 32, 24)
 
 
 @every_format
-def test_properties_and_alpha_stay_and_the_filters_own_are_added(make_noise, tiny, name):
+def test_properties_and_alpha_stay_and_the_filters_own_are_added(make_noise, tiny_brmr, name):
     alpha = make_noise(vs.GRAY8, length=2)
     properties = [{"Number": n, "Name": f"frame {n}"} for n in range(2)]
     clip = make_noise(getattr(vs, name), length=2, properties=properties)
     clip = clip.std.ClipToProp(alpha, prop="_Alpha")
-    for n, frame in enumerate(tiny(clip).frames()):
+    for n, frame in enumerate(tiny_brmr(clip).frames()):
         source = clip.get_frame(n)
         props = dict(frame.props)
         added = {name: props.pop(name) for name in list(props) if name.startswith("BRMR")}
@@ -100,9 +63,9 @@ def test_properties_and_alpha_stay_and_the_filters_own_are_added(make_noise, tin
 
 
 @every_format
-def test_a_picture_that_is_left_alone_comes_back(make_clip, stubbed, planes_of, name):
+def test_a_picture_that_is_left_alone_comes_back(make_clip, stubbed_brmr, planes_of, name):
     clip = smooth_clip(make_clip, name)
-    restored = stubbed(patch=torch.zeros_like)(clip)
+    restored = stubbed_brmr(patch=torch.zeros_like)(clip)
     integer = clip.format.sample_type == vs.INTEGER
     atol = 1 << max(0, clip.format.bits_per_sample - 10) if integer else 2e-3
     for plane, original in zip(
@@ -114,13 +77,13 @@ def test_a_picture_that_is_left_alone_comes_back(make_clip, stubbed, planes_of, 
 
 
 @pytest.mark.parametrize("name", ["YUV444P8", "RGB24", "GRAY8", "RGBS", "YUV444P16"])
-def test_what_the_filter_gives_is_what_the_restorer_gives(make_clip, options, planes_of, name):
+def test_what_the_filter_gives_is_what_the_restorer_gives(make_clip, brmr_options, planes_of, name):
     clip = smooth_clip(make_clip, name)
     matrix = {} if name.startswith("RGB") else {"matrix_in": vs.MATRIX_BT709}
     rgb = clip.resize.Bicubic(format=vs.RGBS, **matrix)
     frame = torch.from_numpy(np.stack(planes_of(rgb.get_frame(1))))
-    result = load_restorer("brmr", **options).analyse(frame)
-    restored = brmr(clip, **options).resize.Bicubic(format=vs.RGBS, **matrix)
+    result = load_restorer("brmr", **brmr_options).analyse(frame)
+    restored = brmr(clip, **brmr_options).resize.Bicubic(format=vs.RGBS, **matrix)
     given = np.stack(planes_of(restored.get_frame(1)))
     expected = result.restored.numpy()
     if name == "GRAY8":
@@ -149,7 +112,7 @@ def yuv_of(rgb, matrix, *, full, bits=8):
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("matrix", list(MATRICES))
 def test_yuv_goes_in_and_out_by_its_own_matrix_and_range(
-    make_clip, stubbed, planes_of, matrix, full, bits
+    make_clip, stubbed_brmr, planes_of, matrix, full, bits
 ):
     colour, changed = [0.6, 0.4, 0.3], [0.7, 0.4, 0.5]
     dtype = "u1" if bits == 8 else "u2"
@@ -167,7 +130,7 @@ def test_yuv_goes_in_and_out_by_its_own_matrix_and_range(
 
     name = vs.YUV444P8 if bits == 8 else vs.YUV444P10
     clip = make_clip([planes], name, [{"_Matrix": matrix, "_Range": int(full)}])
-    restored = planes_of(stubbed(image=image, patch=torch.zeros_like)(clip).get_frame(0))
+    restored = planes_of(stubbed_brmr(image=image, patch=torch.zeros_like)(clip).get_frame(0))
     np.testing.assert_allclose(seen[0][0, :, 5, 5], colour, rtol=0, atol=0.006)
     expected = yuv_of(changed, matrix, full=full, bits=bits)
     for plane, value in zip(restored, expected, strict=True):
@@ -183,12 +146,14 @@ def test_yuv_goes_in_and_out_by_its_own_matrix_and_range(
     ],
 )
 @pytest.mark.parametrize("properties", [{}, {"_Matrix": 2}])
-def test_an_unknown_matrix_goes_by_the_size(make_clip, stubbed, width, height, matrix, properties):
+def test_an_unknown_matrix_goes_by_the_size(
+    make_clip, stubbed_brmr, width, height, matrix, properties
+):
     values = yuv_of([0.6, 0.4, 0.3], matrix, full=False)
     planes = [np.full((height, width), value).round().astype("u1") for value in values]
     seen = []
     clip = make_clip([planes], vs.YUV444P8, [properties])
-    filtered = stubbed(image=lambda p: seen.append(p.clone()) or torch.zeros_like(p))
+    filtered = stubbed_brmr(image=lambda p: seen.append(p.clone()) or torch.zeros_like(p))
     frame = filtered(clip, max_iterations=0).get_frame(0)
     np.testing.assert_allclose(seen[0][0, :, 5, 5], [0.6, 0.4, 0.3], rtol=0, atol=0.006)
     assert dict(frame.props).get("_Matrix") == properties.get("_Matrix")
@@ -196,23 +161,23 @@ def test_an_unknown_matrix_goes_by_the_size(make_clip, stubbed, width, height, m
         np.testing.assert_allclose(np.asarray(frame[index]), plane, rtol=0, atol=1)
 
 
-def test_each_frame_keeps_its_own_matrix_and_range(make_clip, stubbed, planes_of):
+def test_each_frame_keeps_its_own_matrix_and_range(make_clip, stubbed_brmr, planes_of):
     properties = [{"_Matrix": m, "_Range": r} for m in MATRICES for r in (0, 1)]
     frames = [[np.full((24, 32), v, "u1") for v in (120 + n, 100, 150)] for n in range(4)]
     clip = make_clip(frames, vs.YUV444P8, properties)
-    for n, frame in enumerate(stubbed(patch=torch.zeros_like)(clip).frames()):
+    for n, frame in enumerate(stubbed_brmr(patch=torch.zeros_like)(clip).frames()):
         assert {k: frame.props[k] for k in properties[n]} == properties[n]
         for plane, original in zip(planes_of(frame), frames[n], strict=True):
             np.testing.assert_allclose(plane, original, rtol=0, atol=1)
 
 
 @pytest.mark.parametrize("siting", [vs.CHROMA_LEFT, vs.CHROMA_CENTER, vs.CHROMA_TOP_LEFT])
-def test_chroma_stays_where_it_is_sited(make_clip, stubbed, planes_of, siting):
+def test_chroma_stays_where_it_is_sited(make_clip, stubbed_brmr, planes_of, siting):
     # A ramp of chroma is moved by half a step if it goes out by another siting than it came in.
     ramp = np.broadcast_to(np.linspace(60, 200, 32), (24, 32)).astype("u1")
     frame = [np.full((48, 64), 120, "u1"), ramp, ramp[:, ::-1]]
     clip = make_clip([frame], vs.YUV420P8, [{"_ChromaLocation": siting, "_Matrix": 1}])
-    restored = planes_of(stubbed(patch=torch.zeros_like)(clip).get_frame(0))
+    restored = planes_of(stubbed_brmr(patch=torch.zeros_like)(clip).get_frame(0))
     for plane, original in zip(restored, frame, strict=True):
         error = plane.astype("f8") - original.astype("f8")
         assert abs(error[:, 4:-4].mean()) < 0.25
@@ -223,17 +188,17 @@ def test_chroma_stays_where_it_is_sited(make_clip, stubbed, planes_of, siting):
 
 
 @pytest.mark.parametrize("name", ["YUV420P8", "GRAY16", "RGB24", "RGBS"])
-def test_heat_map_is_a_grays_clip_with_the_critics_map(make_noise, options, planes_of, name):
+def test_heat_map_is_a_grays_clip_with_the_critics_map(make_noise, brmr_options, planes_of, name):
     clip = make_noise(
         getattr(vs, name), 64, 48, length=2, properties=[{"Number": n} for n in (0, 1)]
     )
-    heatmap = brmr(clip, output="heatmap", **options)
+    heatmap = brmr(clip, output="heatmap", **brmr_options)
     assert facts(heatmap) == (vs.GRAYS, 64, 48, 2, clip.fps)
     frame = heatmap.get_frame(1)
     matrix = {} if name.startswith("RGB") else {"matrix_in": vs.MATRIX_ST170_M}
     rgb = clip.resize.Bicubic(format=vs.RGBS, **matrix).get_frame(1)
     picture = torch.from_numpy(np.stack(planes_of(rgb)))
-    expected, sharpness = load_restorer("brmr", **options).heatmap(picture)
+    expected, sharpness = load_restorer("brmr", **brmr_options).heatmap(picture)
     np.testing.assert_array_equal(planes_of(frame)[0], expected.numpy())
     assert 0 <= expected.min() < expected.max() <= 1
     assert frame.props["BRMRSharpnessInput"] == sharpness
@@ -242,13 +207,13 @@ def test_heat_map_is_a_grays_clip_with_the_critics_map(make_noise, options, plan
 
 
 @pytest.mark.parametrize("name", ["YUV420P8", "YUV420P10", "RGB24", "RGBS"])
-def test_heat_map_is_a_mask_for_masked_merge(make_noise, tiny, planes_of, name):
+def test_heat_map_is_a_mask_for_masked_merge(make_noise, tiny_brmr, planes_of, name):
     clip = make_noise(getattr(vs, name), 64, 48, length=1)
-    heatmap = tiny(clip, output="heatmap")
+    heatmap = tiny_brmr(clip, output="heatmap")
     bits, kind = clip.format.bits_per_sample, clip.format.sample_type
     grey = vs.core.query_video_format(vs.GRAY, kind, bits, 0, 0).id
     mask = heatmap.resize.Bicubic(format=grey, range=vs.RANGE_FULL)
-    restored = tiny(clip)
+    restored = tiny_brmr(clip)
     merged = clip.std.MaskedMerge(restored, mask, first_plane=True)
     planes = [planes_of(c.get_frame(0))[0].astype("f8") for c in (clip, restored, merged)]
     share = planes_of(heatmap.get_frame(0))[0]
@@ -257,9 +222,9 @@ def test_heat_map_is_a_mask_for_masked_merge(make_noise, tiny, planes_of, name):
     np.testing.assert_allclose(planes[2], expected, rtol=0, atol=atol)
 
 
-def test_mask_shows_the_refined_windows(make_clip, stubbed, planes_of):
+def test_mask_shows_the_refined_windows(make_clip, stubbed_brmr, planes_of):
     clip = make_clip([[np.full((256, 256), 0.5, "f4")] * 3], vs.RGBS)
-    filtered = stubbed()
+    filtered = stubbed_brmr()
     frame = filtered(clip, output="mask", max_iterations=1, feather=0).get_frame(0)
     expected = np.zeros((256, 256))
     left, top, width, height = frame.props["BRMRWindows"]
@@ -269,17 +234,17 @@ def test_mask_shows_the_refined_windows(make_clip, stubbed, planes_of):
 
 
 @pytest.mark.parametrize("name", ["YUV420P8", "RGB24"])
-def test_overlay_is_a_picture_in_the_clips_format(make_noise, tiny, planes_of, name):
+def test_overlay_is_a_picture_in_the_clips_format(make_noise, tiny_brmr, planes_of, name):
     clip = make_noise(getattr(vs, name), 64, 48, length=1)
-    overlay = tiny(clip, output="overlay")
+    overlay = tiny_brmr(clip, output="overlay")
     assert facts(overlay) == facts(clip)
     shown = planes_of(overlay.get_frame(0))[0].astype("f8")
     assert np.abs(shown - planes_of(clip.get_frame(0))[0]).mean() > 10
 
 
-def test_properties_tell_how_the_frame_came_about(make_clip, stubbed):
+def test_properties_tell_how_the_frame_came_about(make_clip, stubbed_brmr):
     clip = make_clip([[np.full((256, 320), 0.5, "f4")] * 3], vs.RGBS)
-    filtered = stubbed()
+    filtered = stubbed_brmr()
     props = filtered(clip, max_iterations=3).get_frame(0).props
     assert props["BRMRIterations"] == 3
     assert len(props["BRMRWindows"]) == 12
@@ -291,9 +256,9 @@ def test_properties_tell_how_the_frame_came_about(make_clip, stubbed):
 
 
 @pytest.mark.parametrize("name", ["YUV420P8", "YUV420P10", "GRAY8", "RGB24", "YUV444PS"])
-def test_frames_that_are_sharp_enough_pass_untouched(make_noise, tiny, planes_of, name):
+def test_frames_that_are_sharp_enough_pass_untouched(make_noise, tiny_brmr, planes_of, name):
     clip = make_noise(getattr(vs, name), length=1, properties=[{"Number": 3}])
-    frame = tiny(clip, skip_above=0.0).get_frame(0)
+    frame = tiny_brmr(clip, skip_above=0.0).get_frame(0)
     for plane, original in zip(planes_of(frame), planes_of(clip.get_frame(0)), strict=True):
         np.testing.assert_array_equal(plane, original)
     assert frame.props["BRMRIterations"] == 0
@@ -316,106 +281,26 @@ def test_frames_that_are_sharp_enough_pass_untouched(make_noise, tiny, planes_of
         ("RGBS", 300, 200),
     ],
 )
-def test_any_size_from_16x16_is_taken(make_noise, tiny, planes_of, name, width, height):
+def test_any_size_from_16x16_is_taken(make_noise, tiny_brmr, planes_of, name, width, height):
     clip = make_noise(getattr(vs, name), width, height, length=1)
-    planes = planes_of(tiny(clip).get_frame(0))
+    planes = planes_of(tiny_brmr(clip).get_frame(0))
     assert planes[0].shape == (height, width)
     assert (planes[0] != planes_of(clip.get_frame(0))[0]).mean() > 0.5
 
 
-# Determinism and flicker
+# Manners
 
 
-def test_thirty_equal_frames_come_back_equal(make_noise, tiny, planes_of):
-    still = make_noise(vs.YUV420P8, 64, 48, length=1)
-    frames = list(tiny(still * 30).frames())
-    first = planes_of(frames[0])
-    assert len(frames) == 30
-    for frame in frames[1:]:
-        for plane, expected in zip(planes_of(frame), first, strict=True):
-            np.testing.assert_array_equal(plane, expected)
-        assert frame.props["BRMRIterations"] == frames[0].props["BRMRIterations"]
-
-
-def test_order_of_requests_does_not_matter(make_noise, tiny, planes_of):
-    clip = make_noise(vs.RGB24, 48, 40, length=4)
-    for dropout in (False, True):
-        forward = [planes_of(f) for f in tiny(clip, dropout=dropout).frames()]
-        filtered = tiny(clip, dropout=dropout)
-        for n in (3, 0, 2, 1, 0):
-            np.testing.assert_array_equal(planes_of(filtered.get_frame(n)), forward[n])
-
-
-def test_dropout_differs_from_frame_to_frame_and_seed_to_seed(make_noise, tiny, planes_of):
-    clip = make_noise(vs.RGBS, 48, 40, length=1) * 2
-    first, second = (planes_of(f) for f in tiny(clip, dropout=True, seed=1).frames())
-    assert np.abs(np.subtract(first, second)).max() > 1e-3
-    other = planes_of(tiny(clip, dropout=True, seed=2).get_frame(0))
-    assert np.abs(np.subtract(first, other)).max() > 1e-3
-
-
-def pan(make_clip, length=6, size=(128, 256)):
-    """The left half pans slowly over a texture; the right half stands still, but for its grain."""
-    rng = np.random.default_rng(4)
-    texture = rng.random((size[0], size[1] + length)).astype("f4")
-    for axis in (0, 1):
-        texture = (texture + np.roll(texture, 1, axis) + np.roll(texture, 2, axis)) / 3
-    frames = []
-    for n in range(length):
-        picture = texture[:, : size[1]].copy()
-        picture[:, : size[1] // 2] = texture[:, n : n + size[1] // 2]
-        grain = 0.01 * rng.standard_normal((3, *size))
-        frames.append(list((picture + grain).astype("f4")))
-    return make_clip(frames, vs.RGBS)
-
-
-def restlessness(clip, planes_of):
-    """Mean difference from frame to frame in the half that stands still, away from its border."""
-    frames = np.array([planes_of(frame) for frame in clip.frames()])
-    return np.abs(np.diff(frames[..., frames.shape[-1] // 2 + 32 :], axis=0)).mean()
-
-
-def test_static_areas_of_a_pan_stay_still(make_clip, tiny, planes_of):
-    clip = pan(make_clip)
-    before = restlessness(clip, planes_of)
-    assert before > 0.005
-    assert restlessness(tiny(clip), planes_of) <= 1.5 * before
-
-
-def test_the_measure_of_the_pan_shows_flicker(make_clip, tiny, planes_of, stubbed):
-    clip = pan(make_clip)
-    before = restlessness(clip, planes_of)
-    assert restlessness(tiny(clip, dropout=True), planes_of) > 1.5 * before
-    turns = iter([0.03, 0.0] * 20)
-    flickering = stubbed(image=lambda p: torch.full_like(p, next(turns)), patch=torch.zeros_like)
-    assert restlessness(flickering(clip), planes_of) > 1.5 * before
-
-
-PACKAGED = [m.name for m in load_manifest().filters["brmr"].models.values() if m.weights]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("model", PACKAGED)
-def test_packaged_weights_do_not_flicker(make_clip, planes_of, model):
-    clip = pan(make_clip)
-    restored = restlessness(brmr(clip, model=model, device="cpu"), planes_of)
-    assert restored <= 1.5 * restlessness(clip, planes_of)
-
-
-def test_nothing_is_printed_to_stdout(make_noise, tiny, capfd):
-    list(tiny(make_noise(vs.YUV420P8)).frames())
+def test_nothing_is_printed_to_stdout(make_noise, tiny_brmr, capfd):
+    list(tiny_brmr(make_noise(vs.YUV420P8)).frames())
     assert capfd.readouterr().out == ""
 
 
-def test_the_stub_is_the_filters_own_restorer(brmr_stub):
-    assert isinstance(brmr_stub(), BRMRRestorer)
-
-
 @pytest.mark.needs_gpu
-def test_cuda_gives_the_cpus_picture(make_noise, options, planes_of):
+def test_cuda_gives_the_cpus_picture(make_noise, brmr_options, planes_of):
     clip = make_noise(vs.RGBS, 256, 128, length=1).std.BoxBlur(hradius=3, vradius=3)
-    options = options | {"max_iterations": 0}
+    options = brmr_options | {"max_iterations": 0}
     expected = planes_of(brmr(clip, **options).get_frame(0))
-    options |= {"device": "cuda", "precision": "auto"}
-    restored = planes_of(brmr(clip, **options).get_frame(0))
+    on_cuda = options | {"device": "cuda", "precision": "auto"}
+    restored = planes_of(brmr(clip, **on_cuda).get_frame(0))
     np.testing.assert_allclose(restored, expected, rtol=0, atol=4 / 255)
