@@ -6,11 +6,18 @@ import re
 import sys
 from pathlib import Path
 
-from vsdeblur.manifest import FilterFacts, Parameter, load_manifest
+from vsdeblur.manifest import FilterFacts, ModelFacts, Parameter, load_manifest
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN = "<!-- filters: written by scripts/update_readme.py from plugin_manifest.toml -->"
 END = "<!-- end of filters -->"
+SCORES = {
+    "gain_22_32": "{:+.2f} dB on 22 to 32 dB input",
+    "gain_image": "{:+.2f} dB on the seven blurs by G_i alone",
+    "gain_loop": "{:+.2f} dB by the whole of Algorithm 1",
+    "iou": "IoU {:.2f} of the mined region",
+}
+"""How the manifest's measured figures are written."""
 
 
 def main() -> None:
@@ -39,11 +46,11 @@ def lines(facts: FilterFacts) -> list[str]:
         f"frames out per frame in: {facts.multiplier}; reads {facts.reads}.",
         f"After {facts.paper}.",
         "",
-        "| model | what it is | weights | gain on 22 to 32 dB input |",
+        "| model | what it is | weights | measured |",
         "| --- | --- | --- | --- |",
         *[
             f"| `{model.name}` | {model.summary} | {'yes' if model.weights else 'not yet'} "
-            f"| {f'{model.scores["gain_22_32"]:+.2f} dB' if model.scores else '-'} |"
+            f"| {measured(model)} |"
             for model in facts.models.values()
         ],
         "",
@@ -52,6 +59,12 @@ def lines(facts: FilterFacts) -> list[str]:
         *map(row, facts.parameters.values()),
         "",
     ]
+
+
+def measured(model: ModelFacts) -> str:
+    """A model's figures in words."""
+    scores = model.scores or {}
+    return "; ".join(SCORES[key].format(value) for key, value in scores.items()) or "-"
 
 
 def row(parameter: Parameter) -> str:
