@@ -9,8 +9,9 @@ from PIL import Image
 
 from vsdeblur.evaluate.evaluation import Evaluation, Method
 from vsdeblur.evaluate.gallery import Gallery
+from vsdeblur.evaluate.samples import EvaluationSet
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets import EvaluationSet, PairedFrames
+from vsdeblur.evaluate.sets import PairedFrames
 
 HEIGHT, WIDTH = 48, 64
 

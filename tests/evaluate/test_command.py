@@ -2,12 +2,14 @@
 
 import json
 import sys
+from functools import partial
 
 import pytest
 
 from vsdeblur.cli import main
-from vsdeblur.evaluate import scoring
+from vsdeblur.evaluate import pictures_set, scoring, sets
 from vsdeblur.runtime.weights import sha256_of
+from vsdeblur.train.kernels import KERNELS
 
 
 def run(*arguments):
@@ -87,6 +89,53 @@ def test_bad_options_are_refused(capfd, gopro_folder, monkeypatch, tmp_path, arg
     monkeypatch.chdir(tmp_path)
     folder = str(gopro_folder)
     assert text in refusal(capfd, *(argument.replace("DIR", folder) for argument in arguments))
+
+
+def test_single_pictures_are_refused_to_a_filter_that_reads_neighbours(
+    capfd, gopro_folder, fast_weights
+):
+    photos = gopro_folder / "test" / "GOPR0001_11_00" / "sharp"
+    err = refusal(capfd, "--data", f"pictures={photos}", "--weights", fast_weights)
+    assert "single pictures have no neighbours" in err
+    assert "the filter reads 5 frames and makes 1; use a set of videos, or a filter" in err
+
+
+@pytest.fixture
+def brmr_report(capfd, gopro_folder, tmp_path, brmr_weights, monkeypatch):
+    """What brmr's evaluation of seven pictures prints, its JSON and its page."""
+    monkeypatch.setattr(pictures_set, "SIZE", 136)
+    small = partial(pictures_set.open_pictures, num_per_kernel=1, num_regions=2)
+    monkeypatch.setattr(sets, "open_pictures", small)
+    files = tmp_path / "scores.json", tmp_path / "scores.html"
+    photos = gopro_folder / "test" / "GOPR0001_11_00" / "sharp"
+    status = run(
+        "--filter", "brmr", "--data", f"pictures={photos}", "--weights", brmr_weights,
+        "--precision", "fp32", "--json", files[0], "--html", files[1],
+    )  # fmt: skip
+    out, err = capfd.readouterr()
+    assert (status, err) == (0, "")
+    return out, json.loads(files[0].read_text()), files[1].read_text()
+
+
+def test_brmr_is_scored_with_its_parts(brmr_report):
+    out, report, page = brmr_report
+    assert report["method"]["stages"] == {"g_image": "G_i alone"}
+    (some,) = report["sets"]
+    assert [video["name"] for video in some["videos"]] == list(KERNELS)
+    means = some["mean_over_frames"]
+    first = some["videos"][0]["mean"]
+    psnr = [first[f"{state}_psnr_rgb"] for state in ("input", "g_image", "restored")]
+    assert psnr[0] != psnr[1]
+    iterations, regions = some["findings"]
+    assert iterations["value"] == means["restored_iterations"]
+    assert iterations["published"]["value"] == 2.3
+    assert (regions["figure"], regions["published"]["value"]) == ("region_iou", 0.676)
+    assert 0 <= regions["value"] <= regions["attainable"] <= 1
+    assert report["timing"]["published"]["value"] == 2.16
+    for text in ("G_i alone", "of at most", "published: 2.3 (", "published: 2.16 s"):
+        assert text in out
+    for text in (f"{psnr[0]:.2f} → {psnr[1]:.2f} → {psnr[2]:.2f}", "Published: 0.676", "31.93"):
+        assert text in " ".join(page.split())
 
 
 def test_a_missing_library_is_named(capfd, gopro_folder, monkeypatch):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from vsdeblur.errors import DataError
+from vsdeblur.evaluate.samples import EvaluationSet
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets import EvaluationSet, LumaWindows
+from vsdeblur.evaluate.sets import LumaWindows
 
 
 def decibels(error):

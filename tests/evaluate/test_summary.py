@@ -9,8 +9,9 @@ from vsdeblur.evaluate.summary import formatted, published_columns, summarize
 from vsdeblur.train.datasets import DATASETS
 
 
-def scores(name="gopro", *, videos=("a", "b"), is_whole=True, split="test"):
+def scores(name="gopro", *, videos=("a", "b"), is_whole=True, split="test", extra=None):
     figures = {"input_psnr_luma": 25.0, "restored_psnr_luma": 27.0, "sharp_warping": 1.0}
+    figures |= extra or {}
     frame = FrameScores(index=0, figures=figures, seconds=0.1)
     made = [
         VideoScores(name=video, width=64, height=48, pixels_sha256="", frames=[frame])
@@ -47,6 +48,26 @@ def test_only_figures_of_our_protocol_stand_beside(split_of_two):
     assert found.sections[1].published == []  # none of GoPro is a mean over videos
     methods = [method for some in found.sections[0].protocols.values() for method in some]
     assert sorted(methods) == sorted(row.method for row in found.sections[0].published)
+
+
+def test_paper_000_on_pictures_stands_apart():
+    found = summarize(scores("pictures"), "ours")
+    assert [section.published for section in found.sections] == [[], []]
+    psnr = {row.method: row.psnr for row in found.apart}
+    assert (psnr["iGAN (G_i alone)"], psnr["adversarial BRMR"]) == (30.77, 31.93)
+    assert found.why_apart == "published for pictures that are not available"
+
+
+def test_stages_stand_between_the_input_and_the_result():
+    (section,) = summarize(
+        scores(videos="a", extra={"mid_psnr_luma": 26.0, "restored_iterations": 3.0}),
+        "ours",
+        {"mid": "half way"},
+    ).sections
+    assert [row.method for row in section.ours[:3]] == ["blurred input", "half way", "ours"]
+    assert [row.figures["psnr_luma"] for row in section.ours[:3]] == [25, 26, 27]
+    assert [row.figures.get("iterations") for row in section.ours[:3]] == [None, None, 3]
+    assert section.change == {"psnr_luma": 2.0}
 
 
 def test_paper_001_on_dvd_stands_apart(split_of_two):
@@ -87,7 +108,7 @@ def test_published_rows_are_whole():
     assert len({(row.dataset, row.method, row.protocol) for row in PUBLISHED}) == len(PUBLISHED)
     for row in PUBLISHED:
         assert row.protocol in PROTOCOLS
-        assert row.dataset in DATASETS
+        assert row.dataset in {*DATASETS, "pictures"}
         assert row.method
         assert row.source
         assert 20 < row.psnr < 40

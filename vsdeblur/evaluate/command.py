@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from ..errors import DataError, OptionError
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
+from ..restorers.brmr import BRMRRestorer
 from ..runtime.device import PRECISIONS, resolve_dtype
 from ..runtime.weights import sha256_of
 from .evaluation import Evaluation, Method, device_name, library_versions
 from .gallery import Gallery
+from .insight import Insight, brmr_insight, plain_insight
 from .report import check_target, html_report, json_report, write_whole
+from .samples import EvaluationSet
 from .scoring import Progress, Scorer
-from .sets import EvaluationSet, open_set
+from .sets import open_set
 
 __all__ = ["run_evaluation"]
 
@@ -60,14 +64,27 @@ def run_evaluation(
         if file is not None:
             check_target(option, file)
     sets = _open_sets(data, split)
-    restorer = load_restorer(
-        filter_name, model=model, device=device, precision=precision, weights=weights
+    load = partial(
+        load_restorer,
+        filter_name,
+        model=model,
+        device=device,
+        precision=precision,
+        weights=weights,
     )
+    restorer = load()
+    insight = _insight(restorer, load)
     gallery = Gallery(sets, max_frames) if html_file is not None else None
     watchers = [gallery] if gallery is not None else []
-    scorer = Scorer(restorer, max_frames=max_frames, watchers=watchers, on_progress=on_progress)
+    scorer = Scorer(
+        restorer,
+        insight=insight,
+        max_frames=max_frames,
+        watchers=watchers,
+        on_progress=on_progress,
+    )
     evaluation = Evaluation(
-        method=_method(filter_name, model, weights, restorer, precision),
+        method=_method(filter_name, model, weights, restorer, insight, precision),
         options={
             "filter": filter_name,
             "data": [_without_path(text) for text in data],
@@ -109,11 +126,18 @@ def _open_sets(data: Sequence[str], split: str) -> list[EvaluationSet]:
     return sets
 
 
+def _insight(restorer: Restorer, load: Callable[..., Restorer]) -> Insight:
+    if isinstance(restorer, BRMRRestorer):
+        return brmr_insight(restorer, load(max_iterations=0))
+    return plain_insight(restorer)
+
+
 def _method(
     filter_name: str,
     model: str | None,
     weights: Path | None,
     restorer: Restorer,
+    insight: Insight,
     precision: str,
 ) -> Method:
     facts = load_manifest().filter(filter_name)
@@ -131,6 +155,7 @@ def _method(
         reads=facts.reads,
         device=str(restorer.device),
         precision=next(name for name, known in PRECISIONS.items() if known == dtype),
+        stages={name: stage.title for name, stage in insight.stages.items()},
     )
 
 

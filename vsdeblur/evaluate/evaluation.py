@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import torch
@@ -31,6 +31,8 @@ class Method:
     """"cpu" or "cuda:N"."""
     precision: str
     """"fp32", "fp16" or "bf16"."""
+    stages: Mapping[str, str] = field(default_factory=dict)
+    """Intermediate results that are scored: name in figures -> what they are called."""
 
     @property
     def name(self) -> str:

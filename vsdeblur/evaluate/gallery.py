@@ -11,8 +11,8 @@ from PIL import Image
 from .crops import Crops
 from .images import data_uri, image_of, middle_picture
 from .pictures import FramePictures, Pictures
+from .samples import EvaluationSet, EvaluationVideo
 from .scores import Figures, FrameScores
-from .sets import EvaluationSet, EvaluationVideo
 
 __all__ = ["Gallery", "ShownFrame"]
 

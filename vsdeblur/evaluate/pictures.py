@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from ..restorers import Restorer
 from ..train.losses import luma_psnr
-from .metrics import Quality, luma_of, qualities, to_8bit, with_luma
-from .scores import mean_figures, quality_figures
-from .sets import Sample
+from .insight import Insight
+from .metrics import luma_of, qualities, to_8bit, with_luma
+from .samples import Sample
+from .scores import Figures, mean_figures, quality_figures
 
-__all__ = ["FramePictures", "Pictures", "frame_figures", "restore_sample"]
+__all__ = ["FramePictures", "Pictures", "Restoration", "frame_figures", "restore_sample"]
 
 
 class Pictures(NamedTuple):
@@ -49,49 +51,69 @@ class FramePictures(NamedTuple):
     sharp: Pictures
 
 
-def restore_sample(restorer: Restorer, sample: Sample) -> tuple[FramePictures, float]:
+class Restoration(NamedTuple):
+    """A sample, restored."""
+
+    pictures: FramePictures
+    stages: Mapping[str, Pictures]
+    """What it was at each of the `Insight.stages`."""
+    figures: Figures
+    """How it was restored, as `Insight.restore` tells."""
+    seconds: float
+    """Time of the call that restored it; the stages are not in it."""
+
+
+def restore_sample(restorer: Restorer, insight: Insight, sample: Sample) -> Restoration:
     """Restore a sample as the filters do.
 
     A luma restorer gets BT.601 luma; Cb and Cr of the result are the input's. Of several moments
     the order is turned where that raises the mean luma PSNR: a single blurred frame does not tell
     which way time ran.
 
-    Returns:
-        The pictures, and the seconds that the restorer's call took.
+    Args:
+        restorer: The filter's algorithm.
+        insight: What runs it, and what else it tells.
+        sample: For a restorer of this radius and multiplier.
     """
     window = sample.window.to(restorer.device).float() / 255  # (T, C, H, W)
     sharp = Pictures.of(sample.sharp.to(restorer.device).float() / 255)
     middle = window[restorer.radius]
     is_luma = restorer.channels == 1
     given = luma_of(window) if is_luma and window.shape[1] == 3 else window
-    output, seconds = _timed(restorer, given)
-    restored = Pictures.of(output)
-    if is_luma and window.shape[1] == 3:
-        rgb = with_luma(middle.expand(len(output), -1, -1, -1), output)
-        restored = Pictures(restored.luma, to_8bit(rgb))
-    blurred = Pictures.of(middle[None])
-    return FramePictures(blurred, _in_better_order(restored, sharp), sharp), seconds
+    (output, figures), seconds = _timed(restorer.device, lambda: insight.restore(given))
+    stages = {name: stage.restore(given) for name, stage in insight.stages.items()}
+    return Restoration(
+        FramePictures(Pictures.of(middle[None]), _pictures(output, middle, sharp), sharp),
+        {name: _pictures(output, middle, sharp) for name, output in stages.items()},
+        figures,
+        seconds,
+    )
 
 
-def frame_figures(frame: FramePictures) -> dict[str, float]:
-    """PSNR and SSIM of the blurred and the restored frame, the mean over its moments."""
-    pairs = [("luma", frame.blurred.luma, frame.restored.luma, frame.sharp.luma)]
-    if frame.blurred.rgb is not None:
-        assert frame.restored.rgb is not None
-        assert frame.sharp.rgb is not None
-        pairs.append(("rgb", frame.blurred.rgb, frame.restored.rgb, frame.sharp.rgb))
+def frame_figures(frame: FramePictures, stages: Mapping[str, Pictures]) -> dict[str, float]:
+    """PSNR and SSIM of the blurred and the restored frame, and between them of the stages.
+
+    Of several moments each figure is the mean.
+    """
+    states = {"input": frame.blurred, **stages, "restored": frame.restored}
     figures: dict[str, float] = {}
-    for channels, blurred, restored, sharp in pairs:
-        moments = len(sharp)
-        both = torch.cat([blurred.expand(moments, -1, -1, -1), restored])
-        scores = qualities(both, torch.cat([sharp, sharp]))
-        figures |= _mean("input", channels, scores[:moments])
-        figures |= _mean("restored", channels, scores[moments:])
+    for channels, sharp in frame.sharp._asdict().items():
+        if sharp is None:
+            continue
+        for state, pictures in states.items():
+            shown = getattr(pictures, channels).expand(len(sharp), -1, -1, -1)
+            scores = qualities(shown, sharp)
+            figures |= mean_figures([quality_figures(state, channels, one) for one in scores])
     return figures
 
 
-def _mean(state: str, channels: str, scores: list[Quality]) -> dict[str, float]:
-    return mean_figures([quality_figures(state, channels, quality) for quality in scores])
+def _pictures(output: Tensor, middle: Tensor, sharp: Pictures) -> Pictures:
+    """A restorer's output, (M, C, H, W), as pictures; `middle` is the frame it is of."""
+    restored = Pictures.of(output)
+    if output.shape[1] == 1 and len(middle) == 3:
+        rgb = with_luma(middle.expand(len(output), -1, -1, -1), output)
+        restored = Pictures(restored.luma, to_8bit(rgb))
+    return _in_better_order(restored, sharp)
 
 
 def _in_better_order(restored: Pictures, sharp: Pictures) -> Pictures:
@@ -102,12 +124,12 @@ def _in_better_order(restored: Pictures, sharp: Pictures) -> Pictures:
     return restored if forth >= back else turned
 
 
-def _timed(restorer: Restorer, window: Tensor) -> tuple[Tensor, float]:
-    _wait_for(restorer.device)
+def _timed[Result](device: torch.device, call: Callable[[], Result]) -> tuple[Result, float]:
+    _wait_for(device)
     start = time.perf_counter()
-    output = restorer.restore(window)
-    _wait_for(restorer.device)
-    return output, time.perf_counter() - start
+    result = call()
+    _wait_for(device)
+    return result, time.perf_counter() - start
 
 
 def _wait_for(device: torch.device) -> None:

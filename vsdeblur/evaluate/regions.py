@@ -47,6 +47,7 @@ class RegionScore(NamedTuple):
     attainable: float
     """Mean of the best that any window on the mining grid could have: windows are blurred anywhere,
     but mined every 64 pixels, so this is below 1."""
+    num_pictures: int
 
 
 def blur_one_region(sharp: NDArray[np.uint8], rng: np.random.Generator) -> BlurredRegion:
@@ -120,4 +121,5 @@ def score_regions(
         iou=fmean(iou for ious in found.values() for iou in ious),
         by_kernel={kernel: fmean(ious) for kernel, ious in sorted(found.items())},
         attainable=fmean(attainable),
+        num_pictures=len(attainable),
     )

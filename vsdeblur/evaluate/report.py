@@ -13,7 +13,8 @@ from uuid import uuid4
 
 from ..errors import OptionError
 from .curves import psnr_chart
-from .evaluation import Evaluation
+from .evaluation import Evaluation, Method
+from .findings import find_out, published_seconds
 from .gallery import Gallery
 from .published import PROTOCOLS, Published
 from .scores import SetScores
@@ -36,6 +37,12 @@ PROTOCOL = {
     "flow forth and back agree; warping_share is their share",
     "moments": "of a filter that makes several frames of one: the mean over them, in the order, "
     "forwards or backwards, that has the better luma PSNR",
+    "stages": "of a filter with intermediate results: each is scored as the restored frames are; "
+    "g_image is the image generator's picture, before any region is refined",
+    "iterations": "of a filter that works in rounds: how many of them were accepted",
+    "region_iou": "intersection over union, in pixels, of the 128x128 window that the critic finds "
+    "most blurred and the one that is blurred in a sharp picture, anywhere in it; windows are "
+    "looked for every 64 pixels, and the best that these allow is given beside it",
     "mean_over_frames": "every frame of the set counts the same",
     "mean_over_videos": "mean of each video's mean: every video counts the same",
 }
@@ -44,23 +51,25 @@ PROTOCOL = {
 
 def json_report(evaluation: Evaluation) -> str:
     """All figures, per frame too. What hangs on the machine is in "timing" alone."""
+    published = published_seconds(evaluation.method.filter)
     report = {
         "schema": SCHEMA,
         "method": asdict(evaluation.method),
         "options": evaluation.options,
         "versions": evaluation.versions,
         "protocol": PROTOCOL,
-        "sets": [_set_facts(scores, evaluation.method.name) for scores in evaluation.sets],
+        "sets": [_set_facts(scores, evaluation.method) for scores in evaluation.sets],
         "timing": {
             "device_name": evaluation.device_name,
+            "published": asdict(published) if published is not None else None,
             "sets": [_set_timing(scores) for scores in evaluation.sets],
         },
     }
     return json.dumps(report, indent=1, allow_nan=False) + "\n"
 
 
-def _set_facts(scores: SetScores, method: str) -> dict[str, Any]:
-    summary = summarize(scores, method)
+def _set_facts(scores: SetScores, method: Method) -> dict[str, Any]:
+    summary = summarize(scores, method.name, method.stages)
     beside = [row for section in summary.sections for row in section.published]
     return {
         "name": scores.name,
@@ -73,6 +82,7 @@ def _set_facts(scores: SetScores, method: str) -> dict[str, Any]:
         "published": [_published_facts(row) for row in beside],
         "published_apart": [_published_facts(row) for row in summary.apart],
         "why_apart": summary.why_apart,
+        "findings": [asdict(finding) for finding in find_out(scores, method.filter)],
         "videos": [
             {
                 "name": video.name,
@@ -111,17 +121,20 @@ def html_report(evaluation: Evaluation, gallery: Gallery) -> str:
     return environment.from_string(source).render(
         evaluation=evaluation,
         sets=[_set_view(scores, evaluation, gallery) for scores in evaluation.sets],
+        states={"input": "input", **evaluation.method.stages, "restored": "restored"},
         definitions=PROTOCOL,
         protocols=PROTOCOLS,
         published_columns=published_columns,
+        published_seconds=published_seconds(evaluation.method.filter),
     )
 
 
 def _set_view(scores: SetScores, evaluation: Evaluation, gallery: Gallery) -> Mapping[str, object]:
-    summary = summarize(scores, evaluation.method.name)
+    method = evaluation.method
     return {
         "scores": scores,
-        "summary": summary,
+        "summary": summarize(scores, method.name, method.stages),
+        "findings": find_out(scores, method.filter),
         "chart": psnr_chart(scores),
         "frames": gallery.frames[scores.name],
         "best_crops": gallery.crops[scores.name].best(),

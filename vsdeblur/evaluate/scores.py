@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from .metrics import Quality
+from .regions import RegionScore
 
 __all__ = ["Figures", "FrameScores", "SetScores", "VideoScores", "mean_figures", "quality_figures"]
 
@@ -21,7 +22,7 @@ def quality_figures(state: str, channels: str, quality: Quality) -> dict[str, fl
     """Name PSNR and SSIM.
 
     Args:
-        state: "input" or "restored".
+        state: "input", "restored", or a stage of the filter (see `insight`).
         channels: "luma" or "rgb".
         quality: The two.
     """
@@ -75,6 +76,8 @@ class SetScores:
     is_whole: bool
     """Whether all frames of all videos were scored."""
     videos: Sequence[VideoScores]
+    regions: RegionScore | None = None
+    """How well blurred regions were found; None = nobody looked for them."""
 
     @property
     def frames(self) -> list[FrameScores]:

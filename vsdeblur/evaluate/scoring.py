@@ -15,9 +15,11 @@ from torch import Tensor
 from ..errors import DataError
 from ..manifest import load_manifest
 from ..restorers import Restorer
-from .pictures import FramePictures, frame_figures, restore_sample
+from .insight import Insight, plain_insight
+from .pictures import FramePictures, Restoration, frame_figures, restore_sample
+from .regions import RegionScore, score_regions
+from .samples import EvaluationSet, EvaluationVideo, Sample
 from .scores import FrameScores, SetScores, VideoScores
-from .sets import EvaluationSet, EvaluationVideo, Sample
 from .temporal import motion_between, warping_error
 
 __all__ = ["FrameWatcher", "Progress", "Scorer"]
@@ -47,6 +49,7 @@ class Scorer:
 
     Args:
         restorer: The filter's algorithm.
+        insight: What it tells beside its result; None = nothing.
         max_frames: Score the first so many frames of each video; None = all. Windows still reach
             beyond them, so these frames score as they do in a whole run.
         watchers: Those who want to see the frames.
@@ -57,11 +60,13 @@ class Scorer:
         self,
         restorer: Restorer,
         *,
+        insight: Insight | None = None,
         max_frames: int | None = None,
         watchers: Sequence[FrameWatcher] = (),
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._restorer = restorer
+        self._insight = insight or plain_insight(restorer)
         self._max_frames = max_frames
         self._watchers = watchers
         self._on_progress = on_progress
@@ -89,7 +94,13 @@ class Scorer:
             split=some.split,
             is_whole=all(self._length(video) == len(video) for video in some.videos),
             videos=[self._video(some.name, video) for video in some.videos],
+            regions=self._regions(some),
         )
+
+    def _regions(self, some: EvaluationSet) -> RegionScore | None:
+        if self._insight.mine is None or some.sharp_pictures is None:
+            return None
+        return score_regions(self._insight.mine, some.sharp_pictures())
 
     def _video(self, set_name: str, video: EvaluationVideo) -> VideoScores:
         frames: list[FrameScores] = []
@@ -99,8 +110,8 @@ class Scorer:
             sample = self._sample(set_name, video, index)
             pixels.update(sample.window[self._restorer.radius].numpy().tobytes())
             pixels.update(sample.sharp.numpy().tobytes())
-            pictures, seconds = self._restored(sample)
-            figures = frame_figures(pictures)
+            pictures, stages, told, seconds = self._restored(sample)
+            figures = {**frame_figures(pictures, stages), **told}
             if video.is_sequence and self._restorer.multiplier == 1:
                 figures |= flicker.figures(pictures)
             scores = FrameScores(index=index, figures=figures, seconds=seconds)
@@ -127,15 +138,18 @@ class Scorer:
                 f"{least.min_width}x{least.min_height} can be restored"
             )
         if channels < restorer.channels:
-            raise DataError(f"{set_name} has luma only, and the filter reads RGB; use another set")
+            raise DataError(
+                f"{set_name} has luma only, and the filter reads RGB; use another set, such as "
+                "pictures=DIR"
+            )
         return sample
 
-    def _restored(self, sample: Sample) -> tuple[FramePictures, float]:
+    def _restored(self, sample: Sample) -> Restoration:
         shape = tuple(sample.window.shape)
         if shape not in self._warm:  # the first run of a size finds its kernels and memory
-            restore_sample(self._restorer, sample)
+            restore_sample(self._restorer, self._insight, sample)
             self._warm.add(shape)
-        return restore_sample(self._restorer, sample)
+        return restore_sample(self._restorer, self._insight, sample)
 
     def _tell(self) -> None:
         self._done += 1

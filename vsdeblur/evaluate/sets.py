@@ -6,10 +6,9 @@ A further kind of set needs a function (folder, split) -> `EvaluationSet` in `_o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,67 +17,13 @@ from torch import Tensor
 
 from ..errors import DataError, OptionError
 from ..restorers import window_offsets
-from ..train.datasets import DATASETS, PairedVideo, open_dataset
+from ..train.datasets import DATASETS, SPLITS, PairedVideo, open_dataset
 from ..train.photos import find_photos
+from .pictures_set import open_pictures
+from .samples import EvaluationSet, Sample
 from .synthetic import SUBSETS, SyntheticBenchmark
 
-__all__ = [
-    "EvaluationSet",
-    "EvaluationVideo",
-    "LumaWindow",
-    "LumaWindows",
-    "PairedFrames",
-    "Sample",
-    "open_set",
-]
-
-
-class Sample(NamedTuple):
-    """A frame to restore, with its neighbours, and what it should become."""
-
-    window: Tensor
-    """(2 * radius + 1, C, H, W), uint8: 3 channels of RGB or 1 of luma; the middle one counts."""
-    sharp: Tensor
-    """(multiplier, C, H, W), uint8."""
-
-
-class EvaluationVideo(Protocol):
-    """Samples that belong together; read when asked for."""
-
-    @property
-    def name(self) -> str:
-        """Name within the set."""
-        ...
-
-    @property
-    def is_sequence(self) -> bool:
-        """Whether samples follow one another in time, so that they can flicker."""
-        ...
-
-    def __len__(self) -> int:
-        """Samples; at least 1."""
-        ...
-
-    def sample(self, index: int, *, radius: int, multiplier: int) -> Sample:
-        """A sample for a restorer of this temporal radius and frame multiplier.
-
-        Raises:
-            DataError: A frame cannot be read, or the set cannot serve such a restorer.
-        """
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationSet:
-    """Videos that are scored together."""
-
-    name: str
-    """As `--data NAME=DIR` has it."""
-    title: str
-    """As its authors call it, with year."""
-    split: str
-    """"test" or "train"; of a set that is not split, "test"."""
-    videos: Sequence[EvaluationVideo]
+__all__ = ["LumaWindow", "LumaWindows", "PairedFrames", "open_set"]
 
 
 class PairedFrames:
@@ -190,7 +135,7 @@ def open_set(text: str, split: str) -> EvaluationSet:
         split: "test" or "train".
 
     Raises:
-        OptionError: The text is not of this form, or there is no set of that name.
+        OptionError: The text is not of this form, or there is no set or split of that name.
         DataError: The folder is missing or does not hold the set.
     """
     name, separator, folder = text.partition("=")
@@ -199,6 +144,8 @@ def open_set(text: str, split: str) -> EvaluationSet:
     openers = _openers()
     if name not in openers:
         raise OptionError(f"unknown dataset {name!r}; choose one of: {', '.join(openers)}")
+    if split not in SPLITS:
+        raise OptionError(f"unknown split {split!r}; choose one of: {', '.join(SPLITS)}")
     if not Path(folder).is_dir():
         raise DataError(f"no folder {folder!r} for dataset {name!r}; check the path")
     return openers[name](Path(folder), split)
@@ -206,7 +153,7 @@ def open_set(text: str, split: str) -> EvaluationSet:
 
 def _openers() -> Mapping[str, Callable[[Path, str], EvaluationSet]]:
     paired = {name: partial(_open_paired, name) for name in DATASETS}
-    return {"photos": _open_benchmark, **paired}
+    return {"photos": _open_benchmark, "pictures": _open_pictures, **paired}
 
 
 def _open_benchmark(folder: Path, split: str) -> EvaluationSet:
@@ -215,6 +162,11 @@ def _open_benchmark(folder: Path, split: str) -> EvaluationSet:
     videos = [LumaWindows(subset, list(benchmark.windows(subset))) for subset in SUBSETS]
     title = f"synthetic benchmark made from {len(find_photos([folder]))} photos"
     return EvaluationSet(name="photos", title=title, split=split, videos=videos)
+
+
+def _open_pictures(folder: Path, _split: str) -> EvaluationSet:
+    """Pictures cut from a folder of sharp photos and blurred by the seven kernels."""
+    return open_pictures(folder)
 
 
 def _open_paired(name: str, folder: Path, split: str) -> EvaluationSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .published import PROTOCOLS, TEST_SPLITS, Published, published_for
@@ -24,6 +24,7 @@ COLUMNS = {
     "psnr_rgb": ("RGB PSNR", "dB"),
     "ssim_rgb": ("RGB SSIM", ""),
     "warping": ("warping error", "levels"),
+    "iterations": ("accepted iterations", ""),
 }
 """Columns of the table: their title and unit."""
 MAX_GROUPS = 4
@@ -45,7 +46,8 @@ class Section:
 
     title: str
     ours: Sequence[Row]
-    """The blurred input, the restored frames, and the sharp ones where they have a figure."""
+    """The blurred input, the filter's stages, the restored frames, and the sharp ones where they
+    have a figure."""
     change: Figures
     """Restored minus input, by column."""
     published: Sequence[Published]
@@ -78,22 +80,24 @@ class Summary:
         return {name: texts for name, texts in COLUMNS.items() if name in used}
 
 
-def summarize(scores: SetScores, method: str) -> Summary:
+def summarize(scores: SetScores, method: str, stages: Mapping[str, str] | None = None) -> Summary:
     """Make the table of a set.
 
     Args:
         scores: All its figures.
         method: What the restored frames are called.
+        stages: Name of a stage in figures -> what its pictures are called.
     """
+    states = {"input": "blurred input", **(stages or {}), "restored": method}
     whole = _is_whole_test_split(scores)
     known = published_for(scores.name) if scores.split == "test" else []
     compared = known if whole else []
-    sections = [_section("", "mean_over_frames", scores, method, compared)]
+    sections = [_section("", "mean_over_frames", scores, states, compared)]
     if len(scores.videos) > 1:
-        sections.append(_section("", "mean_over_videos", scores, method, compared))
+        sections.append(_section("", "mean_over_videos", scores, states, compared))
     if 1 < len(scores.groups) <= MAX_GROUPS:
         for name, group in scores.groups.items():
-            sections.append(_section(name, "mean_over_frames", group, method, compared))
+            sections.append(_section(name, "mean_over_frames", group, states, compared))
     beside = [row for section in sections for row in section.published]
     apart = [row for row in known if row not in beside]
     return Summary(sections=sections, apart=apart, why_apart=_why(apart, whole, scores.name))
@@ -109,6 +113,8 @@ def _why(apart: Sequence[Published], whole: bool, name: str) -> str:
         return ""
     if whole:
         return "published by other protocols, which give other numbers for the same pictures"
+    if name not in TEST_SPLITS:
+        return "published for pictures that are not available"
     videos, frames = TEST_SPLITS[name]
     return (
         f"published for the whole test split ({videos} videos, {frames} frames), of which a part "
@@ -117,12 +123,16 @@ def _why(apart: Sequence[Published], whole: bool, name: str) -> str:
 
 
 def _section(
-    group: str, mean: str, scores: SetScores, method: str, known: Sequence[Published]
+    group: str,
+    mean: str,
+    scores: SetScores,
+    states: Mapping[str, str],
+    known: Sequence[Published],
 ) -> Section:
     figures: Figures = getattr(scores, mean)
-    states = [("blurred input", "input"), (method, "restored"), ("sharp frames", "sharp")]
-    rows = [Row(method=name, figures=_columns(figures, state)) for name, state in states]
-    before, after = rows[0].figures, rows[1].figures
+    titles = {**states, "sharp": "sharp frames"}
+    rows = [Row(method=name, figures=_columns(figures, state)) for state, name in titles.items()]
+    before, after = _columns(figures, "input"), _columns(figures, "restored")
     return Section(
         title=_title(group, mean, scores),
         ours=[row for row in rows if row.figures],

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .evaluation import Evaluation
+from .findings import find_out, published_seconds
 from .scores import SetScores
 from .summary import Section, Summary, formatted, published_columns, summarize
 
@@ -16,9 +17,11 @@ __all__ = ["print_tables"]
 def print_tables(evaluation: Evaluation, console: Console) -> None:
     """Print a table for every set, and the time a frame takes."""
     for scores in evaluation.sets:
-        summary = summarize(scores, evaluation.method.name)
+        method = evaluation.method
+        summary = summarize(scores, method.name, method.stages)
         console.print(_table(scores, summary))
-        for line in (*_notes(summary), _time(scores, evaluation)):
+        found = [finding.text for finding in find_out(scores, method.filter)]
+        for line in (*_notes(summary), *found, _time(scores, evaluation)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print()
 
@@ -64,7 +67,11 @@ def _notes(summary: Summary) -> list[str]:
 
 def _time(scores: SetScores, evaluation: Evaluation) -> str:
     method = evaluation.method
-    return (
+    published = published_seconds(method.filter)
+    ours = (
         f"{method.name}: {1000 * scores.seconds_a_frame:.1f} ms a frame of "
         f"{', '.join(scores.sizes)} (median), {method.precision} on {evaluation.device_name}"
     )
+    if published is None:
+        return ours
+    return f"{ours}; published: {published.value:g} s {published.protocol}"

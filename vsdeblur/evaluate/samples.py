@@ -1,0 +1,63 @@
+"""What a set gives: samples of a blurred window and its sharp frame, in videos, in sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["EvaluationSet", "EvaluationVideo", "Sample"]
+
+
+class Sample(NamedTuple):
+    """A frame to restore, with its neighbours, and what it should become."""
+
+    window: Tensor
+    """(2 * radius + 1, C, H, W), uint8: 3 channels of RGB or 1 of luma; the middle one counts."""
+    sharp: Tensor
+    """(multiplier, C, H, W), uint8."""
+
+
+class EvaluationVideo(Protocol):
+    """Samples that belong together; read when asked for."""
+
+    @property
+    def name(self) -> str:
+        """Name within the set."""
+        ...
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether samples follow one another in time, so that they can flicker."""
+        ...
+
+    def __len__(self) -> int:
+        """Samples; at least 1."""
+        ...
+
+    def sample(self, index: int, *, radius: int, multiplier: int) -> Sample:
+        """A sample for a restorer of this temporal radius and frame multiplier.
+
+        Raises:
+            DataError: A frame cannot be read, or the set cannot serve such a restorer.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSet:
+    """Videos that are scored together."""
+
+    name: str
+    """As `--data NAME=DIR` has it."""
+    title: str
+    """As its authors call it, with year."""
+    split: str
+    """"test" or "train"; of a set that is not split, "test"."""
+    videos: Sequence[EvaluationVideo]
+    sharp_pictures: Callable[[], Iterable[NDArray[np.uint8]]] | None = None
+    """Pictures, (H, W, 3), RGB, to blur one region of (see `regions`); None = it has none."""
