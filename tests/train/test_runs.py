@@ -89,6 +89,15 @@ def test_material_that_the_recipe_does_not_name_is_refused(recipe, options):
     odd = replace(recipe, sources={"photos": SourceSettings(kind="films")})
     with pytest.raises(DataError, match=r"kind 'films'; choose one of: photos, dvd"):
         train([odd], options)
+    with pytest.raises(DataError, match="nothing to resume in"):
+        train([recipe], replace(options, resume=True))
+    assert not options.out.exists()  # what is refused leaves nothing behind
+
+
+def test_a_folder_that_cannot_be_made_is_named(recipe, options, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot write to .*file/run"):
+        train([recipe], replace(options, out=tmp_path / "file" / "run"))
 
 
 @pytest.fixture

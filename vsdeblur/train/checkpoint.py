@@ -20,21 +20,25 @@ __all__ = ["RunFolder"]
 
 
 class RunFolder:
-    """The folder of a training run.
+    """The folder of a training run, or of one stage of it.
 
     Args:
-        path: Made if it is missing.
-
-    Raises:
-        DataError: The folder cannot be made or written.
+        path: Where it is, or will be.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def create(self) -> None:
+        """Make the folder if it is missing.
+
+        Raises:
+            DataError: It cannot be made.
+        """
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"cannot write to {str(path)!r}: {error.strerror}") from error
+            raise DataError(f"cannot write to {str(self.path)!r}: {error.strerror}") from error
 
     @property
     def last(self) -> Path:

@@ -60,6 +60,8 @@ def train(
         _check_folder(stage, folder, options, is_first=folder is folders[0])
     task = TASKS[stages[0].filter](stages, options)
     fabric = _fabric(stages, options)
+    for folder in folders:
+        folder.create()
 
     weights = options.init
     for stage, folder in zip(stages, folders, strict=True):
