@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from vsdeblur.errors import DataError
-from vsdeblur.models.brmr import BRMRNetworks
+from vsdeblur.models.brmr import BRMRNetworks, build_fast_brmr
 from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
 from vsdeblur.runtime.weights import load_network
 from vsdeblur.train.blur_settings import BlurSettings
@@ -148,12 +148,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
     stages = [small(stage, **changes) for stage in load_stages("brmr")]
     options = replace(options, num_validation=1, eval_steps=1)
     best = train(stages, options)
-    load_network(
-        lambda **found: BRMRNetworks(
-            **found, normalize_critic=False, global_skip=True, head_width=16
-        ),
-        best, filter_name="brmr", model="fast",
-    )  # fmt: skip
+    load_network(build_fast_brmr, best, filter_name="brmr", model="fast")
     image, patch = (
         torch.load(options.out / stage / "last.ckpt", weights_only=True)
         for stage in ("image", "patch")

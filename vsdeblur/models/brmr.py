@@ -21,6 +21,8 @@ class BRMRNetworks(nn.Module):
         critic_width: Channels of the discriminator's conv1.
         normalize_critic: See `CAMDiscriminator`.
         global_skip: See `UNetGenerator`.
+        normalize: See `UNetGenerator`.
+        blocks: See `UNetGenerator`.
         head_width: See `UNetGenerator`.
     """
 
@@ -32,6 +34,8 @@ class BRMRNetworks(nn.Module):
         critic_width: int = 64,
         normalize_critic: bool = True,
         global_skip: bool = False,
+        normalize: bool = True,
+        blocks: tuple[int, ...] = (),
         head_width: int = 0,
     ) -> None:
         super().__init__()
@@ -42,6 +46,8 @@ class BRMRNetworks(nn.Module):
                 width=width,
                 max_width=max_width,
                 global_skip=global_skip,
+                normalize=normalize,
+                blocks=blocks,
                 head_width=head_width,
             )
 
@@ -96,6 +102,8 @@ def build_fast_brmr(**options: Any) -> nn.Module:  # noqa: ANN401
         "critic_width": 32,
         "normalize_critic": False,
         "global_skip": True,
+        "normalize": False,
+        "blocks": (2, 2, 2),
         "head_width": 16,
     }
     return BRMRNetworks(**fast | options)

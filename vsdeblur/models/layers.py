@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["InstanceNorm", "NoiseDropout", "conv3", "dropout_noise", "pad_by_reflection"]
+__all__ = [
+    "InstanceNorm",
+    "NoiseDropout",
+    "ResidualBlock",
+    "conv3",
+    "dropout_noise",
+    "pad_by_reflection",
+]
 
 _noise: ContextVar[torch.Generator | None] = ContextVar("noise", default=None)
 
@@ -79,3 +86,26 @@ def pad_by_reflection(picture: Tensor, multiple_of: int) -> Tensor:
 def conv3(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:
     """A 3x3 convolution that repeats the border: a flat area stays flat up to its edge."""
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias, padding_mode="replicate")
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a ReLU, added to the input; no normalisation.
+
+    Args:
+        width: Channels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = conv3(width, width)
+        self.conv2 = conv3(width, width)
+
+    def calm(self) -> None:
+        """Make it nearly the identity: deep stacks start stable."""
+        with torch.no_grad():
+            self.conv2.weight.mul_(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) -> the same."""
+        residual: Tensor = self.conv2(F.relu(self.conv1(x)))
+        return x + residual

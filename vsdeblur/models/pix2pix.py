@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import InstanceNorm, NoiseDropout, conv3, pad_by_reflection
+from .layers import InstanceNorm, NoiseDropout, ResidualBlock, conv3, pad_by_reflection
 
 __all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "UNetGenerator"]
 
@@ -83,6 +83,8 @@ class UNetGenerator(nn.Module):
         max_width: int | None = None,
         dropout: float = 0.5,
         global_skip: bool = False,
+        normalize: bool = True,
+        blocks: tuple[int, ...] = (),
         head_width: int = 0,
     ) -> None:
         super().__init__()
@@ -93,22 +95,28 @@ class UNetGenerator(nn.Module):
         # normalise it would be to lose it, and so would be to normalise it once it is spread out,
         # before a ReLU has combined it with what varies from place to place.
         self.downs = nn.ModuleList(
-            _Down(widths[i - 1] if i else 3, widths[i], normalize=0 < i < levels - 1)
+            _Down(widths[i - 1] if i else 3, widths[i], normalize=normalize and 0 < i < levels - 1)
             for i in range(levels)
         )
         self.ups = nn.ModuleList(
             _Up(
                 widths[-1] if i == levels - 2 else 2 * widths[i + 1],
                 widths[i],
-                normalize=i < levels - 3,
+                normalize=normalize and i < levels - 3,
                 dropout=dropout if i >= levels - 1 - DROPOUT_LAYERS else 0.0,
             )
             for i in reversed(range(levels - 1))
         )
+        self.down_blocks = nn.ModuleList(_stack(widths[i], count) for i, count in enumerate(blocks))
+        self.up_blocks = nn.ModuleList(_stack(widths[i], count) for i, count in enumerate(blocks))
         self.half_size = conv3(2 * widths[0], head_width) if head_width else None
         self.full_size = conv3(head_width + 3, head_width) if head_width else None
         self.head = conv3(head_width or 2 * widths[0], 3)
-        self.apply(_init_as_pix2pix)
+        # Without normalisation the layers themselves must keep the scale.
+        self.apply(_init_as_pix2pix if normalize else _init_for_leaky_relu)
+        for block in self.modules():
+            if isinstance(block, ResidualBlock):
+                block.calm()
         if global_skip:
             with torch.no_grad():  # the first output is nearly the input
                 self.head.weight.mul_(0.1)
@@ -139,12 +147,18 @@ class UNetGenerator(nn.Module):
         height, width = picture.shape[-2:]
         x = picture = pad_by_reflection(picture, self.multiple_of)
         skips = []
-        for down in self.downs:
+        for level, down in enumerate(self.downs):
             x = down(x)
+            if level < len(self.down_blocks):
+                x = self.down_blocks[level](x)
             skips.append(x)
         x = skips.pop()
         for up in self.ups:
-            x = torch.cat([up(x), skips.pop()], 1)
+            x = up(x)
+            level = len(skips) - 1
+            if level < len(self.up_blocks):
+                x = self.up_blocks[level](x)
+            x = torch.cat([x, skips.pop()], 1)
         # Few channels are upsampled to the full size: there they cost most.
         x = x if self.half_size is None else F.relu(self.half_size(x))
         x = F.interpolate(x, scale_factor=2)
@@ -193,9 +207,7 @@ class CAMDiscriminator(nn.Module):
         self.conv4 = conv3(4 * width, 8 * width, bias=not normalize)
         self.norm4 = InstanceNorm() if normalize else nn.Identity()
         self.fully_connected = nn.Linear(8 * width, 2, bias=False)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                _init_for_leaky_relu(module)
+        self.apply(_init_for_leaky_relu)
         with torch.no_grad():
             # Opposite weights get opposite gradients from a softmax, so they stay opposite: H^b
             # alone then says how much more blurred than sharp a place is.
@@ -240,7 +252,12 @@ def _init_as_pix2pix(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _init_for_leaky_relu(conv: nn.Conv2d) -> None:
-    nn.init.kaiming_normal_(conv.weight, 0.2)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
+def _init_for_leaky_relu(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, 0.2)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _stack(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
