@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from vsdeblur.evaluate.evaluation import Evaluation, Method
-from vsdeblur.evaluate.gallery import Gallery
+from vsdeblur.evaluate.page.gallery import Gallery
 from vsdeblur.evaluate.samples import EvaluationSet
 from vsdeblur.evaluate.scoring import Scorer
 from vsdeblur.evaluate.sets import PairedFrames

@@ -11,8 +11,8 @@ from PIL import Image
 from rich.console import Console
 
 from vsdeblur.errors import OptionError
-from vsdeblur.evaluate.curves import psnr_chart
-from vsdeblur.evaluate.report import check_target, html_report, json_report, write_whole
+from vsdeblur.evaluate.page.curves import psnr_chart
+from vsdeblur.evaluate.page.report import check_target, html_report, json_report, write_whole
 from vsdeblur.evaluate.table import print_tables
 
 

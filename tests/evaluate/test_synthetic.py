@@ -16,8 +16,8 @@ from vsdeblur.evaluate.synthetic import (
     benchmark_digest,
     luma_psnr,
 )
-from vsdeblur.evaluate.synthetic_camera import BELL_DEVIATION, Draw, Path
-from vsdeblur.evaluate.synthetic_scene import WHITE, Layer, Scene, decode_table, encode_table
+from vsdeblur.evaluate.synthetic.camera import BELL_DEVIATION, Draw, Path
+from vsdeblur.evaluate.synthetic.scene import WHITE, Layer, Scene, decode_table, encode_table
 
 SIZE = 64
 DIGEST = "144fc727ee79c441a69718d3836bee4f40d305eda5782675bead5bd6e96b898e"

@@ -14,9 +14,9 @@ from ..restorers.brmr import BRMRRestorer
 from ..runtime.device import PRECISIONS, resolve_dtype
 from ..runtime.weights import sha256_of
 from .evaluation import Evaluation, Method, device_name, library_versions
-from .gallery import Gallery
 from .insight import Insight, brmr_insight, plain_insight
-from .report import check_target, html_report, json_report, write_whole
+from .page.gallery import Gallery
+from .page.report import check_target, html_report, json_report, write_whole
 from .samples import EvaluationSet
 from .scoring import Progress, Scorer
 from .sets import open_set

@@ -20,8 +20,8 @@ from ..errors import DataError
 from ..train.kernels import KERNELS, Blur, apply_blur
 from ..train.photos import find_photos
 from .samples import EvaluationSet, Sample
-from .synthetic_camera import Draw
-from .synthetic_photos import Photos
+from .synthetic.camera import Draw
+from .synthetic.photos import Photos
 
 __all__ = ["BlurredPictures", "open_pictures"]
 

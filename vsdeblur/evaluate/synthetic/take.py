@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .synthetic_camera import BELL_DEVIATION, NUM_FRAMES, Draw, Path, shake
-from .synthetic_concert import StageLight, add_lamps
-from .synthetic_photos import Photos, luma_codes
-from .synthetic_scene import WHITE, Layer, Scene, encode_table, object_mask
+from .camera import BELL_DEVIATION, NUM_FRAMES, Draw, Path, shake
+from .concert import StageLight, add_lamps
+from .photos import Photos, luma_codes
+from .scene import WHITE, Layer, Scene, encode_table, object_mask
 
 __all__ = ["SUBSETS", "Subset", "Take", "draw_take"]
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..metrics import MAX_PSNR
+from ..pictures import FramePictures
 from .images import data_uri, image_of, middle_picture
-from .metrics import MAX_PSNR
-from .pictures import FramePictures
 
 __all__ = ["Crops", "ShownCrop"]
 

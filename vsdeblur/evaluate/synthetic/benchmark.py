@@ -1,8 +1,8 @@
 """A benchmark of blurred windows, rebuilt from sharp photos and a seed: the same bytes everywhere.
 
 Anyone with the photos gets the set that a figure was measured on; `benchmark_digest` proves it.
-Blur is made independently of `train.synthesis`, in whole numbers (see `synthetic_camera` and
-`synthetic_scene`).
+Blur is made independently of `train.synthesis`, in whole numbers (see `camera` and
+`scene`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, OptionError
-from ..train.photos import find_photos
-from ..train.validation import BANDS
-from .synthetic_camera import NUM_FRAMES
-from .synthetic_photos import Photos
-from .synthetic_take import SUBSETS, Take, draw_take
+from ...errors import DataError, OptionError
+from ...train.photos import find_photos
+from ...train.validation import BANDS
+from .camera import NUM_FRAMES
+from .photos import Photos
+from .take import SUBSETS, Take, draw_take
 
 __all__ = [
     "NUM_WINDOWS",

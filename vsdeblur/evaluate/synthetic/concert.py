@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .synthetic_camera import Draw
-from .synthetic_photos import luma_codes
-from .synthetic_scene import WHITE, decode_table, encode_table
+from .camera import Draw
+from .photos import luma_codes
+from .scene import WHITE, decode_table, encode_table
 
 __all__ = ["StageLight", "add_lamps"]
 

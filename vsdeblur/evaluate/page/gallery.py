@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ..pictures import FramePictures, Pictures
+from ..samples import EvaluationSet, EvaluationVideo
+from ..scores import Figures, FrameScores
 from .crops import Crops
 from .images import data_uri, image_of, middle_picture
-from .pictures import FramePictures, Pictures
-from .samples import EvaluationSet, EvaluationVideo
-from .scores import Figures, FrameScores
 
 __all__ = ["Gallery", "ShownFrame"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import DataError
-from .synthetic_camera import Draw
+from ...errors import DataError
+from .camera import Draw
 
 __all__ = ["Photos", "luma_codes"]
 

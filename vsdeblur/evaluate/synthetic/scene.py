@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .synthetic_camera import Draw, Path, Poses, exposure_times, sine_of
+from .camera import Draw, Path, Poses, exposure_times, sine_of
 
 __all__ = ["WHITE", "Layer", "Scene", "decode_table", "encode_table", "object_mask"]
 

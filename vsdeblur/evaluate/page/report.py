@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ..errors import OptionError
+from ...errors import OptionError
+from ..evaluation import Evaluation, Method
+from ..findings import find_out, published_seconds
+from ..published import PROTOCOLS, Published
+from ..scores import SetScores
+from ..summary import formatted, published_columns, summarize
 from .curves import psnr_chart
-from .evaluation import Evaluation, Method
-from .findings import find_out, published_seconds
 from .gallery import Gallery
-from .published import PROTOCOLS, Published
-from .scores import SetScores
-from .summary import formatted, published_columns, summarize
 
 __all__ = ["SCHEMA", "check_target", "html_report", "json_report", "write_whole"]
 

@@ -8,7 +8,7 @@ import io
 from PIL import Image
 from torch import Tensor
 
-from .pictures import Pictures
+from ..pictures import Pictures
 
 __all__ = ["data_uri", "image_of", "middle_picture"]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .scores import SetScores, VideoScores
+from ..scores import SetScores, VideoScores
 
 __all__ = ["Chart", "Stretch", "psnr_chart"]
 
