@@ -17,7 +17,7 @@ from ..errors import OptionError
 
 __all__ = ["ChromaMotion", "require_opencv"]
 
-LEAST = 16
+LEAST = 32
 """Height and width, in pixels, below which frames are enlarged to look for motion."""
 
 
