@@ -148,18 +148,18 @@ def test_a_flash_in_a_corner_does_not_turn_the_order():
 
 def test_distance_by_hand():
     one, other = torch.zeros(1, 16, 32), torch.zeros(1, 16, 32)
-    other[:, :8] = 0.04  # half of the frame at every size
-    other[:, 8:] = 1.0  # capped
+    other[:, :8] = 0.2  # half of the frame at every size
+    other[:, 8:] = 1.0  # capped at 0.5
     sizes = sum(16 // factor >= 4 for factor in REDUCTIONS)
     assert sizes == 1
-    assert luma_distance(one, other) == pytest.approx(sizes * (0.02 + 0.05))
+    assert luma_distance(one, other) == pytest.approx(sizes * (0.02 + 0.125))
     assert luma_distance(one, one) == 0
 
 
 def test_frames_too_small_to_reduce_are_compared_as_they_are():
     one, other = torch.zeros(1, 2, 3), torch.zeros(1, 2, 3)
-    other[0, 0, 0] = 0.06
-    assert luma_distance(one, other) == pytest.approx(0.01)
+    other[0, 0, 0] = 0.3
+    assert luma_distance(one, other) == pytest.approx(0.09 / 6)
 
 
 def test_turning_is_from_last_to_first():

@@ -19,8 +19,8 @@ REDUCTIONS = (4, 8, 16, 32)
 size says nothing, coarse detail says little of small motion."""
 LEAST = 4
 """Height and width, in pixels, below which frames are not reduced."""
-LIMIT = 0.1
-"""Difference of luma above which more does not count: what appears or flashes would decide all."""
+LIMIT = 0.5
+"""Difference of luma above which more does not count: a flash would decide all."""
 
 
 def turned(moments: Tensor, before: Tensor | None, after: Tensor | None) -> Tensor:
@@ -59,20 +59,24 @@ def runs_backwards(
 
 
 def luma_distance(one: Tensor, other: Tensor) -> float:
-    """Mean absolute difference of luma, each capped, summed over several reduced sizes.
+    """Mean squared difference of luma, each capped, summed over several reduced sizes.
+
+    Squares tell the order better than absolute values: of two squared distances the difference is
+    a correlation with what changes between the first moment and the last, to which a part of the
+    frame that is blurred in the neighbour but does not move adds nothing.
 
     Args:
         one: (1, H, W), in [0, 1].
         other: As `one`.
 
     Returns:
-        0 for equal frames; at most `LIMIT` for each size.
+        0 for equal frames; at most the square of `LIMIT` for each size.
     """
     difference = (one - other)[None].float()
     distances = []
     for factor in _reductions(one.shape[-2:]):
         reduced = F.avg_pool2d(difference, factor)
-        distances.append(reduced.abs().clamp(max=LIMIT).mean(dtype=torch.float64))
+        distances.append(reduced.abs().clamp(max=LIMIT).square().mean(dtype=torch.float64))
     return float(torch.stack(distances).sum())
 
 
