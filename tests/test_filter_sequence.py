@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
@@ -178,10 +179,31 @@ def test_frames_of_unknown_duration_stay_so(make_noise, stubbed_sequence):
 # How often the network runs
 
 
-def test_linear_access_runs_the_network_once_a_frame(make_noise, stubbed_sequence, network):
-    opened = stubbed_sequence(make_noise(vs.YUV420P8, 16, 16, 6))
-    assert sum(1 for _ in opened.frames()) == 42
-    assert 6 <= network.calls <= 8
+@pytest.fixture
+def threads():
+    """Sets how many frames VapourSynth makes at once."""
+    before = vs.core.num_threads
+
+    def threads(count):
+        vs.core.num_threads = count
+
+    yield threads
+    vs.core.num_threads = before
+
+
+@pytest.mark.parametrize("num_threads", [1, 4, 16])
+def test_linear_access_runs_the_network_once_a_frame(
+    make_noise, stubbed_sequence, network, threads, num_threads
+):
+    threads(num_threads)
+
+    def slowly(frames):
+        time.sleep(0.003)  # the others ask for its moments meanwhile
+        return network(frames)
+
+    opened = stubbed_sequence(make_noise(vs.YUV420P8, 16, 16, 8), slowly)
+    assert sum(1 for _ in opened.frames(prefetch=num_threads)) == 56
+    assert 8 <= network.calls <= 10
 
 
 def test_threads_that_ask_for_one_group_share_it(make_noise, stubbed_sequence, network):

@@ -29,15 +29,19 @@ def moving(frames):
     return torch.cat([frames.roll(2 * (i - 3), -1) for i in range(7)], 1)
 
 
+def restorer_of(network, **options):
+    return SequenceRestorer(
+        network, MODELS["sequence"]["fast"], torch.device("cpu"), None,
+        SequenceOptions(**options), adds_middle_frame=False,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def opened(tmp_path):
     """Opens a file to the end; returns the target."""
 
     def opened(source, network=darkening, *, suffix=".mkv", stream=FFV1, **options):
-        restorer = SequenceRestorer(
-            network, MODELS["sequence"]["fast"], torch.device("cpu"), None,
-            SequenceOptions(**{"chroma": "static"} | options), adds_middle_frame=False,
-        )  # fmt: skip
+        restorer = restorer_of(network, **{"chroma": "static"} | options)
         target = tmp_path / f"opened{suffix}"
         result = restore_file(source, target, restorer, StreamOptions(**stream))
         assert not result.interrupted
@@ -158,6 +162,23 @@ def test_chroma_moves_with_the_luma(tmp_path, write_clip, read_clip, noise_frame
     found = moments[6].planes[1][5:-5, 6:-6]
     still = before.planes[1][5:-5, 6:-6]
     assert np.abs(found - expected).mean() < 0.3 * np.abs(still - expected).mean()
+
+
+def test_the_command_and_the_vapoursynth_filter_give_the_same_pixels(
+    tmp_path, monkeypatch, write_clip, read_clip, make_clip, planes_of, opened
+):
+    import vapoursynth as vs
+
+    from vsdeblur.filters import sequence as module
+
+    source = write_clip(tmp_path / "in.mkv", codec="ffv1", count=2)
+    clip = make_clip([frame.planes for frame in read_clip(source)], vs.YUV420P8)
+    monkeypatch.setattr(module, "load_restorer", lambda name, **o: restorer_of(moving))
+    frames = [planes_of(frame) for frame in module.sequence(clip).frames()]
+    moments = read_clip(opened(source, moving, chroma="flow"))
+    for frame, moment in zip(frames, moments, strict=True):
+        for one, other in zip(frame, moment.planes, strict=True):
+            assert np.array_equal(one, other)
 
 
 # Other tracks

@@ -17,6 +17,7 @@ from vsdeblur.train.sequence_losses import (
     flow_loss,
     gram_loss,
     gram_matrix,
+    in_better_order,
     pair_content_loss,
     warped,
 )
@@ -66,6 +67,16 @@ def test_pair_content_does_not_see_the_order_of_a_pair(pair):
 def test_pair_content_sees_an_exchange_between_pairs():
     sharp = torch.rand(1, 7, 5, 6)
     assert pair_content_loss(sharp[:, [1, 0, 2, 3, 4, 5, 6]], sharp) > 0.01
+
+
+def test_each_scene_is_turned_to_its_better_order():
+    sharp = torch.rand(3, 7, 4, 4)
+    restored = sharp.clone()
+    restored[1] = sharp[1].flip(0)
+    restored[2] = 0.5
+    found = in_better_order(restored, sharp)
+    torch.testing.assert_close(found[:2], sharp[:2], rtol=0, atol=0)
+    torch.testing.assert_close(found[2], restored[2], rtol=0, atol=0)
 
 
 def test_adversarial_losses_by_hand():
