@@ -104,6 +104,13 @@ def test_gram_matrix_by_hand():
     torch.testing.assert_close(gram_matrix(wide)[0, :4, :4], first @ first.T / 16)
 
 
+def test_gram_matrix_is_float32_under_autocast():
+    features = torch.rand(1, 3, 4, 8, 8) + 10
+    expected = gram_matrix(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(gram_matrix(features), expected, rtol=0, atol=0)
+
+
 def test_gram_loss_by_hand():
     sharp = constant(0.0, 0, 0, 0, 0, 0, 0)
     restored = constant(0.0, 0, 0, 0, 0, 0, 0.5)

@@ -176,8 +176,10 @@ def gram_matrix(features: Tensor) -> Tensor:
     Returns:
         (N, T * C, T * C), float32, divided by C * h * w.
     """
-    flat = features.flatten(3).flatten(1, 2).float()
-    return flat @ flat.transpose(1, 2) / features[0, 0].numel()
+    # What is compared are small differences of large sums: too small for half precision.
+    with torch.autocast(features.device.type, enabled=False):
+        flat = features.flatten(3).flatten(1, 2).float()
+        return flat @ flat.transpose(1, 2) / features[0, 0].numel()
 
 
 def gram_loss(restored: Tensor, sharp: Tensor, features: Features) -> Tensor:
