@@ -32,6 +32,7 @@ EVALUATE = [
     "jinja2>=3.1",
 ]
 TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
+SEQUENCE = ["opencv-python-headless>=4.10"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
 setup(
@@ -61,6 +62,7 @@ setup(
         "train": TRAIN,
         "evaluate": EVALUATE,
         "demo": DEMO,
+        "sequence": SEQUENCE,
         "dev": [
             *TRAIN,
             *EVALUATE,

@@ -29,7 +29,7 @@ def test_doctor_reports_every_part(capfd):
     status, err = run(capfd, "doctor")
     assert status == 0
     machine = ["Python", "torch", "GPU", "CPU", "TensorRT"]
-    parts = ["VapourSynth", "plugins", "vspipe", "PyAV", "cache", "training"]
+    parts = ["VapourSynth", "plugins", "vspipe", "PyAV", "OpenCV", "cache", "training"]
     for part in [*machine, *parts, "weights dblrgan fast"]:
         assert part in err
 

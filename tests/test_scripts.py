@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 from vsdeblur.evaluate import benchmarks
+from vsdeblur.models.sequence import SequenceNet
+from vsdeblur.runtime.weights import save_weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,6 +101,28 @@ def test_restore_vpy_says_what_it_needs(vspipe):
     done = vspipe("-c", "y4m", ROOT / "scripts/restore.vpy", "-")
     assert done.returncode != 0
     assert b"give the clip with: vspipe -a source=" in done.stderr
+
+
+def test_slow_motion_vpy_pipes_seven_frames_for_each_at_the_same_rate(vspipe, tmp_path):
+    clip, weights = tmp_path / "in.mkv", tmp_path / "fast.safetensors"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(2):
+            picture = (torch.rand(48, 64, 3) * 255).byte().numpy()
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    options = {"widths": (8, 8, 8, 8)}
+    state = SequenceNet(**options).state_dict()
+    save_weights(weights, state, filter_name="sequence", model="fast", options=options)
+    done = vspipe(
+        "-c", "y4m", "-a", f"source={clip}", "-a", f"weights={weights}",
+        ROOT / "scripts/slow_motion.vpy", "-",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    header, *frames = done.stdout.split(b"FRAME\n")
+    assert b"F25:1" in header
+    assert len(frames) == 14
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .filters.brmr import brmr
     from .filters.dblrgan import dblrgan
+    from .filters.sequence import sequence
     from .restorers import load_restorer
 
-__all__ = ["__version__", "brmr", "dblrgan", "load_restorer"]
+__all__ = ["__version__", "brmr", "dblrgan", "load_restorer", "sequence"]
 
 __version__ = "0.1.0"
 
@@ -19,6 +20,7 @@ _HOMES = {
     "brmr": ".filters.brmr",
     "dblrgan": ".filters.dblrgan",
     "load_restorer": ".restorers",
+    "sequence": ".filters.sequence",
 }
 """Name -> the module that has it."""
 

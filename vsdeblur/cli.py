@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from . import __version__
-from .cli_options import ManyFolders, filter_options, parsed
+from .cli_options import ManyFolders, check_speed, filter_options, parsed
 from .errors import DeblurError
 from .manifest import load_manifest
 
@@ -71,6 +71,18 @@ def app() -> None:
 @click.option("--preset", help="The encoder's preset.")
 @click.option("--container", help="Container format [default: from OUT's suffix].")
 @click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
+@click.option(
+    "--high-rate", is_flag=True,
+    help="(sequence) Keep the duration, multiply the frame rate [default].",
+)  # fmt: skip
+@click.option(
+    "--slow-motion", is_flag=True,
+    help="(sequence) Keep the frame rate, multiply the duration; without sound.",
+)  # fmt: skip
+@click.option(
+    "--stretch-audio", is_flag=True,
+    help="(sequence) Give --slow-motion the sound, stretched at its own pitch.",
+)  # fmt: skip
 def restore(
     source: Path,
     target: Path,
@@ -80,13 +92,18 @@ def restore(
     preset: str | None,
     container: str | None,
     pixel_format: str | None,
+    high_rate: bool,
+    slow_motion: bool,
+    stretch_audio: bool,
     **given: str | None,
 ) -> int:
     """Restore a video, or a still picture, file to file.
 
     Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable file.
     """
-    options = parsed(load_manifest().filter(filter_name), given)
+    facts = load_manifest().filter(filter_name)
+    options = parsed(facts, given)
+    check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
     threshold = options.pop("scene_threshold", None)
     from .progress import StreamBar
     from .restorers import load_restorer
@@ -99,6 +116,8 @@ def restore(
         container=container,
         pixel_format=pixel_format,
         scene_threshold=threshold,
+        slow_motion=slow_motion,
+        stretch_audio=stretch_audio,
     )
     restorer = load_restorer(filter_name, **options)
     with StreamBar(_console()) as bar:

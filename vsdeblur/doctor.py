@@ -48,6 +48,7 @@ def findings() -> Iterator[Finding]:
         "TensorRT": _tensorrt,
         "VapourSynth": _vapoursynth,
         "PyAV": _pyav,
+        "OpenCV": _opencv,
         "weights": _weights,
         "training": _training,
     }
@@ -109,6 +110,16 @@ def _has_encoder(av: object, name: str) -> bool:
     except Exception:
         return False
     return True
+
+
+def _opencv() -> Iterator[Finding]:
+    try:
+        cv2 = importlib.import_module("cv2")
+    except ImportError:
+        advice = "for sequence's chroma='flow': pip install 'vsdeblur[sequence]'"
+        yield Finding("OpenCV", None, "not installed", advice)
+    else:
+        yield Finding("OpenCV", True, cv2.__version__)
 
 
 def _weights() -> Iterator[Finding]:

@@ -165,9 +165,9 @@ def test_a_frame_the_encoder_swallows_is_an_error(tmp_path, monkeypatch, write_c
     source = write_clip(tmp_path / "in.mp4", count=6)
     write_frame = pipeline_module.Writer.write_frame
 
-    def swallow(self, frame, luma):
-        if frame.pts:
-            write_frame(self, frame, luma)
+    def swallow(self, frame, planes, shown):
+        if shown.pts:
+            write_frame(self, frame, planes, shown)
 
     monkeypatch.setattr(pipeline_module.Writer, "write_frame", swallow)
     with pytest.raises(VideoError, match="6 frames were decoded but the encoder gave back 5"):

@@ -78,7 +78,7 @@ def restore_windows(
         name: Filter's name, for error messages.
     """
     num_frames, radius = clip.num_frames, restorer.radius
-    cache = FrameCache(capacity=2 * radius + 1 + vs.core.num_threads)
+    cache: FrameCache[Tensor] = FrameCache(capacity=2 * radius + 1 + vs.core.num_threads)
     marked = mark_cuts(clip) if threshold is not None else clip
     clips = [clip, *(shifted(marked, offset) for offset in range(-radius, radius + 1))]
 

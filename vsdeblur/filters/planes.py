@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import vapoursynth as vs
@@ -11,7 +11,7 @@ from ..errors import UnsupportedClipError
 from ..manifest import load_manifest
 from ..runtime.luma import LumaCoding
 
-__all__ = ["check_clip", "coding_of", "on_luma", "write_luma"]
+__all__ = ["check_clip", "coding_of", "on_luma", "repeated", "write_luma"]
 
 
 def check_clip(clip: object) -> vs.VideoNode:
@@ -78,7 +78,11 @@ def write_luma(frame: vs.VideoFrame, plane: np.ndarray) -> vs.VideoFrame:
 
 
 def on_luma(
-    clip: vs.VideoNode, filter_luma: Callable[[vs.VideoNode], vs.VideoNode]
+    clip: vs.VideoNode,
+    filter_luma: Callable[[vs.VideoNode], vs.VideoNode],
+    *,
+    multiplier: int = 1,
+    properties: Sequence[str] = (),
 ) -> vs.VideoNode:
     """Apply a filter for YUV and GRAY to any clip: RGB goes through YUV 4:4:4 and back.
 
@@ -92,7 +96,12 @@ def on_luma(
     unmarked = clip.std.RemoveFrameProps("_Range")  # the resizer believes it before `range_in`
     enough = vs.YUV444P16 if clip.format.bits_per_sample == 8 else vs.YUV444PS
     yuv = unmarked.resize.Bicubic(format=enough, matrix=vs.MATRIX_BT709, **full_range)
-    rgb = filter_luma(yuv).resize.Bicubic(
-        format=clip.format.id, matrix_in=vs.MATRIX_BT709, **full_range
-    )
-    return rgb.std.CopyFrameProps(clip)
+    filtered = filter_luma(yuv)
+    rgb = filtered.resize.Bicubic(format=clip.format.id, matrix_in=vs.MATRIX_BT709, **full_range)
+    kept = rgb.std.CopyFrameProps(repeated(clip, multiplier))
+    return kept.std.CopyFrameProps(filtered, props=properties) if properties else kept
+
+
+def repeated(clip: vs.VideoNode, count: int) -> vs.VideoNode:
+    """A clip with each frame so many times, its duration divided and the frame rate multiplied."""
+    return vs.core.std.Interleave([clip] * count) if count > 1 else clip

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from threading import Lock
 
 import vapoursynth as vs
-from torch import Tensor
 
 from ..restorers import window_offsets
 
@@ -17,8 +16,8 @@ __all__ = ["FrameCache", "frame_offsets", "mark_cuts", "shifted"]
 CUT_PROPERTY = "_VSDeblurCut"
 
 
-class FrameCache:
-    """Tensors of the frames used last, by frame number.
+class FrameCache[Item]:
+    """What was made of the frames used last (tensors, or groups of them), by frame number.
 
     Several threads may ask for the same frame at once: one makes it, the others wait for it.
 
@@ -28,11 +27,11 @@ class FrameCache:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._frames: OrderedDict[int, Future[Tensor]] = OrderedDict()
+        self._frames: OrderedDict[int, Future[Item]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, number: int, make: Callable[[], Tensor]) -> Tensor:
-        """The tensor of a frame; `make` is called if it is not there."""
+    def get(self, number: int, make: Callable[[], Item]) -> Item:
+        """What was made of a frame; `make` is called if it is not there."""
         with self._lock:
             future = self._frames.get(number)
             mine = future is None

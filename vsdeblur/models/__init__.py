@@ -6,6 +6,7 @@ from torch import nn
 
 from .brmr import BRMRNetworks, build_fast_brmr, fold_brmr
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
+from .sequence import SequenceNet, build_paper_sequence, fold_sequence
 from .spec import BRMRSpec, InferenceForm, ModelSpec
 
 __all__ = ["MODELS", "BRMRSpec", "InferenceForm", "ModelSpec"]
@@ -67,6 +68,27 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             multiple_of=256,
             receptive_radius=64,
             critic_reach=None,
+        ),
+    },
+    "sequence": {
+        "fast": ModelSpec(
+            build=SequenceNet,
+            fold=fold_sequence,
+            radius=1,
+            channels=1,
+            multiple_of=16,
+            # 3x3 convolutions reach 12 px at half size, 16 at a quarter, 64 at an eighth and 96 at
+            # a sixteenth; a place within the 16x16 grid adds up to 15.
+            receptive_radius=203,
+        ),
+        "paper": ModelSpec(
+            build=build_paper_sequence,
+            fold=fold_sequence,
+            radius=1,
+            channels=1,
+            multiple_of=8,
+            # The same at twice the resolution: 6 + 8 + 32 + 48, and up to 7.
+            receptive_radius=101,
         ),
     },
 }

@@ -19,6 +19,7 @@ from ..runtime.weights import load_network, sha256_of
 from .base import Restorer, window_offsets
 from .brmr import BRMROptions, BRMRRestorer
 from .dblrgan import WindowRestorer
+from .sequence import SequenceOptions, SequenceRestorer
 
 __all__ = ["Restorer", "load_restorer", "window_offsets"]
 
@@ -63,7 +64,28 @@ def _brmr(
     )
 
 
-_RESTORERS: dict[str, Callable[..., Restorer]] = {"dblrgan": _dblrgan, "brmr": _brmr}
+def _sequence(
+    loaded: _Loaded,
+    spec: ModelSpec,
+    device: torch.device,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
+) -> Restorer:
+    return SequenceRestorer(
+        loaded.networks[""],
+        spec,
+        device,
+        tile,
+        SequenceOptions(**options),
+        adds_middle_frame=loaded.adds_middle_frame,
+    )
+
+
+_RESTORERS: dict[str, Callable[..., Restorer]] = {
+    "dblrgan": _dblrgan,
+    "brmr": _brmr,
+    "sequence": _sequence,
+}
 """Filter name -> makes its algorithm; what follows the tile are the filter's own parameters."""
 
 
@@ -81,7 +103,7 @@ def load_restorer(
     """Load a filter's algorithm, ready to restore windows.
 
     Args:
-        name: Filter, as in the manifest: "dblrgan" or "brmr".
+        name: Filter, as in the manifest: "dblrgan", "brmr" or "sequence".
         model: Model of the filter; None = its default.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".

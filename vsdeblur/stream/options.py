@@ -28,6 +28,11 @@ class StreamOptions:
     scene_threshold: float | None = None
     """Mean absolute luma difference, as a share of the format's peak code value, from which two
     neighbouring frames belong to separate scenes; None = the file is one scene."""
+    slow_motion: bool = False
+    """Of a filter that gives several frames for each: whether the frame rate is kept, and the
+    target gets so many times longer, in place of the duration."""
+    stretch_audio: bool = False
+    """Whether slow motion has the sound, stretched at its own pitch; otherwise it has none."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
     queue_size: int = 8
@@ -57,7 +62,7 @@ class StreamResult:
     frames_in: int
     """Frames decoded."""
     frames_out: int
-    """Frames written; fewer than frames_in only if interrupted."""
+    """Frames written; fewer than frames_in times the restorer's multiplier only if interrupted."""
     interrupted: bool
     """Whether Ctrl-C ended it early; the target is then playable up to that point, or, if
     frames_out is 0, was not written."""

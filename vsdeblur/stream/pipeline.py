@@ -20,10 +20,12 @@ from ..restorers import Restorer
 from .channel import Channel, ChannelAborted
 from .coding import frame_coding
 from .encoder import encoder_named, working_format
+from .moments import MomentPlanes, timing_of
 from .options import StreamOptions, StreamProgress, StreamResult
 from .paths import check_paths, check_size, partial_file
 from .reader import Reader
 from .still import is_picture, restore_picture
+from .timing import Shown, Timing
 from .window import SceneWindows
 from .writer import Writer
 
@@ -44,8 +46,9 @@ def restore_file(
     """Restore a video file into a video file, or a picture into a picture.
 
     Luma is replaced by restorers of luma, and chroma too by those of RGB; times, sound and all else
-    stay as they are. The target appears when it is complete: after an error there is none, or the
-    old one.
+    stay as they are. A restorer that gives several frames for each divides their time, or makes
+    slow motion: see `StreamOptions`. The target appears when it is complete: after an error there
+    is none, or the old one.
 
     Args:
         source: File to read.
@@ -57,24 +60,25 @@ def restore_file(
     Raises:
         VideoError: A file cannot be read or written, or not so; the text is one line.
     """
-    assert restorer.multiplier == 1, restorer.multiplier
     assert restorer.channels in (1, 3), restorer.channels
     source, target = Path(source), Path(target)
     check_paths(source, target, overwrite=options.overwrite)
     if is_picture(source) or is_picture(target):
+        _refuse_several(source, restorer)
         with partial_file(target) as partial:
             restore_picture(source, target, restorer, partial.path)
             partial.keep()
         return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
     codec = encoder_named(options.codec)
+    timing = timing_of(restorer, options)
     with Reader(source) as reader:
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         with (
             partial_file(target) as partial,
-            Writer(partial.path, reader, options, named=target) as writer,
+            Writer(partial.path, reader, options, timing, named=target) as writer,
         ):
-            restoration = _Restoration(reader, writer, restorer, options, report)
+            restoration = _Restoration(reader, writer, restorer, options, timing, report)
             interrupted = restoration.run()
             if writer.frames:
                 partial.keep()
@@ -83,10 +87,24 @@ def restore_file(
     )
 
 
+def _refuse_several(source: Path, restorer: Restorer) -> None:
+    """Refuse to write several frames into a picture.
+
+    Raises:
+        VideoError: The restorer gives several.
+    """
+    if restorer.multiplier > 1:
+        raise VideoError(
+            f"{source} cannot be restored as a picture: this filter gives {restorer.multiplier} "
+            "frames for each; give a video, or use the filter brmr or dblrgan"
+        )
+
+
 @dataclass
 class _Restored:
     frame: av.VideoFrame
     planes: list[NDArray[np.generic]]
+    shown: Shown
 
 
 def _join(thread: Thread, *, interruptible: bool) -> None:
@@ -108,13 +126,16 @@ class _Restoration:
         writer: Writer,
         restorer: Restorer,
         options: StreamOptions,
+        timing: Timing,
         report: Callable[[StreamProgress], None],
     ) -> None:
         self._reader, self._writer, self._restorer = reader, writer, restorer
+        self._timing = timing
         self._report = report
         self._coding = frame_coding(
             reader.facts, reader.working_format, restorer.channels, restorer.device
         )
+        self._planes = MomentPlanes(restorer, self._coding, reader.working_format)
         self._windows = SceneWindows(
             radius=restorer.radius,
             coding=self._coding,
@@ -168,10 +189,13 @@ class _Restoration:
 
     def _restore(self, windows: Iterator[tuple[av.VideoFrame, torch.Tensor]]) -> None:
         for frame, window in windows:
-            restored = self._restorer.restore(window, self._frames_done)  # (1, channels, H, W)
-            before = window[self._restorer.radius]
-            planes = self._coding.encode(frame, before, restored[0])
-            self._finished.put(_Restored(frame, planes))
+            restored = self._restorer.restore(window, self._frames_done)
+            shown = self._timing.moments(
+                self._reader.facts, frame.pts or 0, frame.duration, self._windows.next_pts
+            )
+            planes = self._planes.of(frame, window[self._restorer.radius], restored)
+            for each, moment in zip(planes, shown, strict=True):
+                self._finished.put(_Restored(frame, each, moment))
             self._frames_done += 1
             self._report(
                 StreamProgress(
@@ -195,7 +219,7 @@ class _Restoration:
         try:
             for item in self._finished:
                 if isinstance(item, _Restored):
-                    self._writer.write_frame(item.frame, item.planes)
+                    self._writer.write_frame(item.frame, item.planes, item.shown)
                 else:
                     self._writer.write_packet(item)
             self._writer.finish()
@@ -215,8 +239,10 @@ class _Restoration:
         self._finished.abort()
 
     def _compare_counts(self) -> None:
-        if self._writer.frames != self._reader.frames:
+        expected = self._reader.frames * self._timing.multiplier
+        made = "decoded" if self._timing.multiplier == 1 else "made"
+        if self._writer.frames != expected:
             raise VideoError(
-                f"{self._reader.frames} frames were decoded but the encoder gave back "
+                f"{expected} frames were {made} but the encoder gave back "
                 f"{self._writer.frames}; nothing is kept: use another codec or container"
             )

@@ -57,6 +57,11 @@ class SceneWindows:
         while self._middle < len(self._held):
             yield self._next()
 
+    @property
+    def next_pts(self) -> int | None:
+        """Time of the frame after the one given out last; None = there is none."""
+        return self._held[self._middle].frame.pts if self._middle < len(self._held) else None
+
     def _next(self) -> tuple[av.VideoFrame, Tensor]:
         held, middle, radius = self._held, self._middle, self._radius
         cuts = [self._is_cut(i) for i in range(middle - radius + 1, middle + radius + 1)]

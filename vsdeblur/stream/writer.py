@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,35 +17,34 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ..errors import VideoError
+from .audio import StretchedAudio
 from .encoder import add_encoder
 from .formats import replace_planes
 from .options import StreamOptions
 from .reader import Reader, one_line
+from .timing import Shown, Timing
+from .tracks import content_metadata, copy_description, fits, tag_hevc, warn_left_out
 
 __all__ = ["Writer"]
 
 _CONTAINER_ALIASES = {"mkv": "matroska", "m4v": "mp4"}
 _PHONE_KEYS = ("com.apple.quicktime.", "com.android.capture.")
 """Metadata that MP4 and MOV keep only if asked to (place, lens, true frame rate)."""
-_MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
-_OWN_METADATA = frozenset(
-    {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration"}
-)
-"""Describes the source's file, not its content; the writer sets its own."""
-
-log = logging.getLogger("vsdeblur")
 
 
 class Writer:
     """An open output file. Use it in a `with` statement; without `finish` it is left unplayable."""
 
-    def __init__(self, path: Path, reader: Reader, options: StreamOptions, *, named: Path) -> None:
+    def __init__(
+        self, path: Path, reader: Reader, options: StreamOptions, timing: Timing, *, named: Path
+    ) -> None:
         """Open a file and write its header.
 
         Args:
             path: The file to write.
             reader: The source, whose other streams are copied.
             options: How to encode.
+            timing: How the source's times become the target's.
             named: The file's name in messages.
 
         Raises:
@@ -56,7 +53,10 @@ class Writer:
         self.frames = 0
         """Frames the encoder has given back."""
         self._named = named
+        self._timing = timing
+        self._time_base = timing.target_facts(reader.facts).time_base
         self._copies: dict[int, Stream] = {}
+        self._stretched: dict[int, StretchedAudio] = {}
         self._last_dts: dict[int, int] = {}
         self._container = _open(path, reader, options, named)
         try:
@@ -78,29 +78,39 @@ class Writer:
         with suppress(av.FFmpegError, OSError, ValueError):  # closing again is harmless
             self._container.close()
 
-    def write_frame(self, frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]]) -> None:
+    def write_frame(
+        self, frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]], shown: Shown
+    ) -> None:
         """Encode a frame with new planes.
 
         Args:
-            frame: Source frame, in the working format; it becomes the writer's.
+            frame: Source frame, in the working format; it becomes the writer's, but may be
+                given again with other planes.
             planes: Code values of Y, or of Y, U and V, each (rows, columns).
+            shown: When it is shown, in the target's time base.
 
         Raises:
             VideoError: The encoder or the file system refuses.
         """
         replace_planes(frame, planes)
         frame.pict_type = PictureType.NONE  # the encoder chooses, not the source
+        frame.pts, frame.duration = shown
+        frame.time_base = self._time_base
         self._encode(frame)
 
     def write_packet(self, packet: Packet[Stream]) -> None:
-        """Copy a packet of another stream, if the container takes that stream.
+        """Copy a packet of another stream, or stretch it, if the container takes that stream.
 
         Raises:
             VideoError: The file system refuses.
         """
+        stretched = self._stretched.get(packet.stream.index)
+        if stretched is not None:
+            self._mux_stretched(stretched, packet)
         stream = self._copies.get(packet.stream.index)
         if stream is None:
             return
+        self._slow_down(packet)
         self._keep_order(packet)
         packet.stream = stream
         self._mux(packet)
@@ -111,6 +121,8 @@ class Writer:
         Raises:
             VideoError: The encoder or the file system refuses.
         """
+        for stretched in self._stretched.values():
+            self._mux_stretched(stretched, None)
         self._encode(None)
         try:
             self._container.close()
@@ -132,6 +144,20 @@ class Writer:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
 
+    def _mux_stretched(self, audio: StretchedAudio, packet: Packet[Any] | None) -> None:
+        try:
+            packets = list(audio.write(packet))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._failure(error) from error
+        for encoded in packets:
+            self._mux(encoded)
+
+    def _slow_down(self, packet: Packet[Stream]) -> None:
+        slowdown = self._timing.slowdown
+        packet.pts = None if packet.pts is None else packet.pts * slowdown
+        packet.dts = None if packet.dts is None else packet.dts * slowdown
+        packet.duration = (packet.duration or 0) * slowdown
+
     def _failure(self, error: BaseException) -> VideoError:
         return VideoError(
             f"cannot write {self._named} after frame {self.frames}: {one_line(error)}"
@@ -152,22 +178,43 @@ class Writer:
     def _add_streams(self, reader: Reader, options: StreamOptions) -> av.VideoStream:
         """Add all streams in the source's order, so that track numbers stay if they can."""
         encoded = None
+        slowdown = self._timing.slowdown
         for source in reader.container.streams:
             if source.index == reader.stream.index:
-                encoded = add_encoder(self._container, reader.facts, options, reader.working_format)
-                _copy_description(source, encoded)
-                _tag_hevc(self._container, encoded)
-            elif _fits(source, self._container.format.name):
+                facts = self._timing.target_facts(reader.facts)
+                encoded = add_encoder(self._container, facts, options, reader.working_format)
+                copy_description(source, encoded)
+                tag_hevc(self._container, encoded)
+            elif source.type == "audio" and self._timing.slowdown > 1:
+                self._stretch(source, options)
+            elif fits(source, self._container.format.name):
                 copy = self._container.add_stream_from_template(source, opaque=True)
-                _copy_description(source, copy)
-                _tag_hevc(self._container, copy)
+                copy_description(source, copy)
+                tag_hevc(self._container, copy)
                 self._copies[source.index] = copy
             else:
-                _warn_left_out(source, self._container)
+                warn_left_out(source, self._container)
         assert encoded is not None
-        self._container.metadata.update(_content_metadata(reader.container.metadata))
-        self._container.set_chapters(reader.container.chapters())
+        self._container.metadata.update(content_metadata(reader.container.metadata))
+        self._container.set_chapters(
+            [
+                {**chapter, "start": chapter["start"] * slowdown, "end": chapter["end"] * slowdown}
+                for chapter in reader.container.chapters()
+            ]
+        )
         return encoded
+
+    def _stretch(self, source: Stream, options: StreamOptions) -> None:
+        """Add the track that an audio track becomes in slow motion, if it is wanted."""
+        if not options.stretch_audio:
+            return
+        assert isinstance(source, av.AudioStream)
+        stretched = StretchedAudio.add(self._container, source, self._timing.slowdown)
+        if stretched is None:
+            warn_left_out(source, self._container)
+        else:
+            copy_description(source, stretched.stream)
+            self._stretched[source.index] = stretched
 
     def _start(self, options: StreamOptions) -> None:
         try:
@@ -210,51 +257,3 @@ def _open(path: Path, reader: Reader, options: StreamOptions, named: Path) -> Ou
         raise VideoError(
             f"no container for {named}: {what} is unknown; use .mkv, .mp4, .mov or .webm"
         ) from error
-
-
-def _fits(source: Stream, container: str) -> bool:
-    """Whether a container takes a stream: its header is written to memory, to see."""
-    trial = av.open(io.BytesIO(), "w", format=container)
-    try:
-        copy = trial.add_stream_from_template(source, opaque=True)
-        _copy_description(source, copy)
-        trial.start_encoding()
-    except (av.FFmpegError, OSError, ValueError):
-        return False
-    finally:
-        with suppress(av.FFmpegError, OSError, ValueError):
-            trial.close()
-    return True
-
-
-def _copy_description(source: Stream, copy: Stream) -> None:
-    copy.disposition = source.disposition
-    copy.metadata.update(_content_metadata(source.metadata))
-
-
-def _content_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower() not in _OWN_METADATA and not key.startswith(("_STATISTICS", "DURATION"))
-    }
-
-
-def _tag_hevc(container: OutputContainer, stream: Stream) -> None:
-    """Apple's players want HEVC tagged hvc1; FFmpeg's default is hev1."""
-    context = stream.codec_context
-    if context is None or container.format.name not in _MP4_FAMILY:
-        return
-    if context.codec.canonical_name == "hevc":
-        context.codec_tag = "hvc1"
-
-
-def _warn_left_out(source: Stream, container: OutputContainer) -> None:
-    codec = source.codec_context.name if source.codec_context is not None else "unknown codec"
-    log.warning(
-        "%s track %d (%s) cannot be stored in %s and is left out",
-        source.type,
-        source.index,
-        codec,
-        container.format.name,
-    )

@@ -1,0 +1,191 @@
+"""The `sequence` filter: each blurred frame opened into the moments of its exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+import vapoursynth as vs
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import DeblurError, UnsupportedClipError
+from ..manifest import load_manifest
+from ..restorers import load_restorer
+from ..restorers.chroma import ChromaMotion, require_opencv
+from ..restorers.sequence import SequenceRestorer, multiplier_of
+from .moments import TIME_PROPERTIES, place_in_time
+from .planes import check_clip, coding_of, on_luma, refuse_fields, repeated, write_luma
+from .window import FrameCache, frame_offsets, mark_cuts, shifted
+
+__all__ = ["sequence"]
+
+MOST_FRAMES = 2**31 - 1
+"""Frames that a clip can have."""
+
+
+def sequence(
+    clip: vs.VideoNode,
+    depth: int = 1,
+    order: bool = True,
+    chroma: str = "flow",
+    exposure: float = 1.0,
+    model: str = "fast",
+    device: str = "auto",
+    precision: str = "auto",
+    backend: str = "auto",
+    tile: tuple[int, int] | None = None,
+    scene_threshold: float | None = None,
+    weights: str | None = None,
+) -> vs.VideoNode:
+    """Open each frame into the sharp moments of its exposure (paper 002).
+
+    Frames get the property `SequenceIndex`, the moment's number in its group from 0. Durations are
+    divided, and the frame rate is multiplied where it is constant: the clip takes the same time as
+    before, and `std.AssumeFPS` makes slow motion of it. All other properties are those of the
+    frame that was opened, but for `_AbsoluteTime`, which is moved, and the marks of scene changes,
+    which only the first and the last moment keep.
+
+    With `exposure` below 1 the frame rate varies: the moments follow one another at the pace of
+    the exposure, and the last one lasts until the next group. It has `SequenceGapNum` and
+    `SequenceGapDen`, the seconds between the end of the exposure and the next group.
+
+    Args:
+        clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
+            8 to 16 bit integer, half or float.
+        depth: 1 gives 7 frames for each, 2 gives 42, 3 gives 287.
+        order: Whether the neighbouring frames decide which way time runs in each group; False =
+            the network alone.
+        chroma: "flow" (Cb and Cr move with the luma; needs OpenCV) or "static" (they stay, as in
+            the paper).
+        exposure: Part of the frame interval in which the shutter was open, 0.01 to 1; the moments
+            are spread over it.
+        model: "fast" or "paper".
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: "auto", "fp32", "fp16" or "bf16".
+        backend: "auto" or "eager".
+        tile: Width and height of tiles in pixels; None = whole frames.
+        scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
+            scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present. A
+            neighbour from another scene does not decide the order.
+        weights: A .safetensors file to use in place of the packaged weights.
+
+    Returns:
+        A clip of the same format and size with 7, 42 or 287 times as many frames.
+
+    Raises:
+        vs.Error: The clip or an option is not allowed, the device is not here, OpenCV is missing,
+            or the weights are missing or damaged; the text begins with "sequence: ". A
+            field-based frame, or a tile too small for the model, is refused when the first frame
+            is asked for.
+    """
+    options = {
+        "depth": depth,
+        "order": order,
+        "chroma": chroma,
+        "exposure": exposure,
+        "model": model,
+        "device": device,
+        "precision": precision,
+        "backend": backend,
+        "tile": tile,
+        "scene_threshold": scene_threshold,
+        "weights": weights,
+    }
+    try:
+        clip = check_clip(clip)
+        checked = load_manifest().filter("sequence").check(options)
+        _check_length(clip, checked["depth"])
+        if checked["chroma"] == "flow" and clip.format.color_family != vs.GRAY:
+            require_opencv()
+        threshold = checked.pop("scene_threshold")
+        restorer = load_restorer("sequence", **checked)
+    except DeblurError as error:
+        raise vs.Error(f"sequence: {error}") from error
+    assert isinstance(restorer, SequenceRestorer)
+    return on_luma(
+        clip,
+        lambda luma: _opened(luma, restorer, threshold),
+        multiplier=restorer.multiplier,
+        properties=TIME_PROPERTIES,
+    )
+
+
+def _check_length(clip: vs.VideoNode, depth: int) -> None:
+    """Refuse a clip that would become too long.
+
+    Raises:
+        UnsupportedClipError: It would.
+    """
+    most = MOST_FRAMES // multiplier_of(depth)
+    if clip.num_frames > most:
+        raise UnsupportedClipError(
+            f"clip must have at most {most} frames for depth {depth}, got {clip.num_frames}; cut "
+            "it, or use a smaller depth"
+        )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The moments of a frame."""
+
+    luma: list[NDArray[np.generic]]
+    """Code values."""
+    motion: ChromaMotion | None
+    """None = chroma stays."""
+
+
+def _opened(
+    clip: vs.VideoNode, restorer: SequenceRestorer, threshold: float | None
+) -> vs.VideoNode:
+    """The moments of a YUV or GRAY clip."""
+    num_frames, multiplier, radius = clip.num_frames, restorer.multiplier, restorer.radius
+    exposure = Fraction(restorer.options.exposure).limit_denominator(1000)
+    moves = restorer.options.chroma == "flow" and clip.format.num_planes > 1
+    waiting = 2 + vs.core.num_threads // multiplier
+    groups: FrameCache[_Group] = FrameCache(capacity=waiting)
+    cache: FrameCache[Tensor] = FrameCache(capacity=2 * radius + waiting)
+    marked = mark_cuts(clip) if threshold is not None else clip
+    window_clips = [shifted(marked, offset) for offset in range(-radius, radius + 1)]
+    clips = [repeated(each, multiplier) for each in (clip, *window_clips)]
+
+    def moment(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        middle, *window = f
+        number, index = divmod(n, multiplier)
+        try:
+            refuse_fields(middle)
+            group = groups.get(number, lambda: made(number, window))
+        except DeblurError as error:
+            raise vs.Error(f"sequence: {error}") from error
+        frame = write_luma(middle, group.luma[index])
+        if group.motion is not None:
+            _move_chroma(frame, group.motion, index)
+        place_in_time(frame.props, index, multiplier, exposure)
+        return frame
+
+    def made(number: int, window: list[vs.VideoFrame]) -> _Group:
+        offsets = frame_offsets(number, num_frames, window, threshold)
+        luma = [uploaded(number + offset, window[radius + offset]) for offset in offsets]
+        moments = restorer.restore(torch.stack(luma), number)
+        middle = window[radius]
+        coding = coding_of(middle)
+        motion = ChromaMotion(moments, np.asarray(middle[1]).shape) if moves else None
+        return _Group([coding.encode(moment) for moment in moments], motion)
+
+    def uploaded(number: int, frame: vs.VideoFrame) -> Tensor:
+        return cache.get(number, lambda: coding_of(frame).decode(frame[0], restorer.device))
+
+    times = clips[0]
+    if exposure < 1:  # the last moment of each group lasts longer
+        times = times.std.BlankClip(fpsnum=0, fpsden=1, keep=True)
+    # ModifyFrame alone calls `moment` one frame at a time; inside FrameEval several run at once.
+    return times.std.FrameEval(lambda n: clips[0].std.ModifyFrame(clips, moment), clip_src=clips)
+
+
+def _move_chroma(frame: vs.VideoFrame, motion: ChromaMotion, index: int) -> None:
+    """Give a writable frame the chroma of a moment."""
+    planes = [np.asarray(frame[plane]) for plane in range(1, frame.format.num_planes)]
+    for plane, moved in zip(planes, motion.planes(planes, index), strict=True):
+        np.copyto(plane, moved)

@@ -1,0 +1,196 @@
+"""The networks of the sequence extractor: one blurred luma frame in, seven sharp ones out.
+
+"Every Moment Matters: Detail-Aware Networks to Bring a Blurry Image Alive" (paper 002, section 3)
+says of the generator that it is an encoder-decoder of 30 convolutional layers with one luma frame
+as its input and seven frames as its output, in one forward pass. Widths, kernel sizes, where it
+halves the size and how often, activations, normalization and skips are not given, and neither are
+the layers of the discriminator: they are our own here.
+
+Shapes: N batch, H height, W width of a frame. Luma is in [0, 1], gamma-encoded as in the file.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .layers import InstanceNorm, conv3, pad_by_reflection
+from .spec import InferenceForm
+
+__all__ = [
+    "NUM_MOMENTS",
+    "SequenceDiscriminator",
+    "SequenceNet",
+    "build_paper_sequence",
+    "fold_sequence",
+]
+
+NUM_MOMENTS = 7
+"""Frames out of one."""
+DISCRIMINATOR_LAYERS = 4
+"""Convolutions of the discriminator that give features; one more gives its verdict."""
+
+
+class _ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a ReLU, added to the input; no normalization."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = conv3(width, width)
+        self.conv2 = conv3(width, width)
+        with torch.no_grad():  # nearly the identity at first: deep stacks start stable
+            self.conv2.weight.mul_(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual: Tensor = self.conv2(F.relu(self.conv1(x)))
+        return x + residual
+
+
+class SequenceNet(nn.Module):
+    """The generator: an encoder-decoder with 30 convolutional layers.
+
+    A stem, residual blocks of two convolutions at four sizes on the way down and at three on the
+    way up, one convolution for each halving and each doubling, skips between equal sizes, and a
+    head. As "fast" (the defaults) it has 6.4 million parameters and takes 0.20 TFLOP a 1280x720
+    frame.
+
+    Args:
+        widths: Channels at each size, from the largest on; each is half the size of the last.
+        num_blocks: Residual blocks at each of those sizes on the way down.
+        num_decoder_blocks: Residual blocks on the way up, from the smallest size on.
+        unshuffle: How many times smaller than the frame the largest size is: the frame's pixels
+            become channels, and features become pixels again at the end.
+        global_skip: Add the input to each output, so that the network predicts residuals (not in
+            the paper).
+    """
+
+    def __init__(
+        self,
+        *,
+        widths: tuple[int, ...] = (64, 96, 160, 256),
+        num_blocks: tuple[int, ...] = (1, 1, 2, 3),
+        num_decoder_blocks: tuple[int, ...] = (2, 1, 1),
+        unshuffle: int = 2,
+        global_skip: bool = True,
+    ) -> None:
+        super().__init__()
+        self.global_skip = global_skip
+        self.unshuffle = unshuffle
+        self.multiple_of = unshuffle * 2 ** (len(widths) - 1)
+        self.stem = conv3(unshuffle**2, widths[0])
+        self.encoders = nn.ModuleList(map(_block_stack, widths, num_blocks))
+        self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
+        self.ups = nn.ModuleList(
+            nn.Conv2d(b, 4 * a, 1) for a, b in reversed(list(pairwise(widths)))
+        )
+        self.decoders = nn.ModuleList(map(_block_stack, widths[-2::-1], num_decoder_blocks))
+        self.head = conv3(widths[0], NUM_MOMENTS * unshuffle**2)
+        with torch.no_grad():  # the first outputs are nearly the input
+            self.head.weight.mul_(0.1)
+
+    def forward(self, blurred: Tensor) -> Tensor:
+        """Open a frame.
+
+        Args:
+            blurred: (N, 1, H, W), in [0, 1], of any size: it is padded by reflection at the bottom
+                and at the right to what the levels need, and the result is cropped.
+
+        Returns:
+            (N, 7, H, W), the moments in order, same scale, not clamped. Without `global_skip`
+            what weights trained with it give are residuals.
+        """
+        height, width = blurred.shape[-2:]
+        padded = pad_by_reflection(blurred, self.multiple_of)
+        x = F.relu(self.stem(F.pixel_unshuffle(padded, self.unshuffle)))
+        skips = []
+        for encoder, down in zip(self.encoders, self.downs, strict=False):
+            x = encoder(x)
+            skips.append(x)
+            x = down(x)
+        x = self.encoders[-1](x)
+        for up, decoder in zip(self.ups, self.decoders, strict=True):
+            x = decoder(F.pixel_shuffle(up(x), 2) + skips.pop())
+        moments = F.pixel_shuffle(self.head(x), self.unshuffle)[..., :height, :width]
+        return moments + blurred if self.global_skip else moments
+
+
+def _block_stack(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_ResidualBlock(width) for _ in range(count)))
+
+
+class SequenceDiscriminator(nn.Module):
+    """Tells real sharp frames from generated ones, patch by patch, each frame by itself.
+
+    The paper says only that it classifies a recovered frame as real or not (section 3.1). This one
+    is that of pix2pix (Isola et al. 2017, arXiv:1611.07004): 4x4 convolutions, leaky ReLUs and
+    instance normalization; a patch is 70x70 pixels.
+
+    Args:
+        width: Channels of the first layer; they double with every layer up to 8 times.
+    """
+
+    def __init__(self, *, width: int = 64) -> None:
+        super().__init__()
+        widths = [1, *(width * 2**i for i in range(DISCRIMINATOR_LAYERS))]
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 4, 1 if index == DISCRIMINATOR_LAYERS - 1 else 2, 1, bias=not index)
+            for index, (a, b) in enumerate(pairwise(widths))
+        )
+        self.norm = InstanceNorm()
+        self.verdict = nn.Conv2d(widths[-1], 1, 4, 1, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Judge frames.
+
+        Args:
+            frames: (N, T, H, W), in [0, 1], T frames of each of N scenes, at least 32x32.
+
+        Returns:
+            Logits of "real", (N, T, h, w), float32, one for each patch.
+        """
+        logits: Tensor = self.verdict(self.features(frames.flatten(0, 1).unsqueeze(1)))
+        return logits.float().view(*frames.shape[:2], *logits.shape[-2:])
+
+    def features(self, frames: Tensor) -> Tensor:
+        """What the last layer but one sees, to compare frames by.
+
+        Args:
+            frames: (N, 1, H, W), in [0, 1].
+
+        Returns:
+            (N, 8 * width, h, w).
+        """
+        x = 2 * frames - 1
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            # pix2pix leaves the first layer as it is: it alone sees how bright a frame is.
+            x = F.leaky_relu(self.norm(x) if index else x, 0.2)
+        return x
+
+
+def build_paper_sequence(**options: Any) -> nn.Module:  # noqa: ANN401
+    """The model "paper": the whole frame's size at its largest, no global skip.
+
+    It has 21 million parameters and takes 1.59 TFLOP a 1280x720 frame.
+
+    Args:
+        options: Those of `SequenceNet` that shall differ.
+    """
+    paper: dict[str, Any] = {
+        "widths": (64, 128, 256, 512),
+        "unshuffle": 1,
+        "global_skip": False,
+    }
+    return SequenceNet(**paper | options)
+
+
+def fold_sequence(network: nn.Module) -> InferenceForm:
+    """The network without its global skip, which the caller adds in float32."""
+    assert isinstance(network, SequenceNet)
+    adds_middle_frame = network.global_skip
+    network.global_skip = False
+    return InferenceForm(network.eval(), adds_middle_frame)

@@ -1,0 +1,131 @@
+"""The sequence extractor (paper 002): a blurred frame opened into the moments of its exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from ..models import ModelSpec
+from ..models.layers import pad_by_reflection
+from ..models.sequence import NUM_MOMENTS
+from ..runtime.network import Network
+from ..runtime.tiling import run_tiled
+from .base import refuse_non_numbers
+from .order import turned
+
+__all__ = ["SequenceOptions", "SequenceRestorer", "multiplier_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceOptions:
+    """What is made of a frame. Ranges: the manifest."""
+
+    depth: int = 1
+    """How often the network is applied; see `multiplier_of`."""
+    order: bool = True
+    """Whether the neighbours decide which way time runs; otherwise the network does."""
+    chroma: str = "flow"
+    """Heeded by front ends: "flow" = chroma moves with the luma, "static" = it stays."""
+    exposure: float = 1.0
+    """Heeded by front ends: part of the frame interval over which the moments are spread."""
+
+
+def multiplier_of(depth: int) -> int:
+    """Frames out per frame in: 7, or seven for each neighbouring pair of the depth before.
+
+    >>> [multiplier_of(depth) for depth in (1, 2, 3)]
+    [7, 42, 287]
+    """
+    return NUM_MOMENTS if depth == 1 else NUM_MOMENTS * (multiplier_of(depth - 1) - 1)
+
+
+class SequenceRestorer:
+    """Opens the middle frame of a window of three; the other two only say which way time runs.
+
+    Args:
+        network: The compiled network, in the model's inference form: (1, 1, H, W) -> (1, 7, H, W).
+        spec: The model's facts.
+        device: Where the network runs.
+        tile: Width and height of tiles in pixels; None = whole frames.
+        options: What to make.
+        adds_middle_frame: Whether the network's outputs are residuals.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        spec: ModelSpec,
+        device: torch.device,
+        tile: tuple[int, int] | None = None,
+        options: SequenceOptions = SequenceOptions(),
+        *,
+        adds_middle_frame: bool,
+    ) -> None:
+        self.radius = spec.radius
+        self.channels = spec.channels
+        self.multiplier = multiplier_of(options.depth)
+        self.device = device
+        self.options = options
+        self._spec = spec
+        self._run = network if tile is None else _tiled(network, spec, tile)
+        self._adds_middle_frame = adds_middle_frame
+        # One frame at a time uses all cores; several at once only get in each other's way.
+        self._lock = Lock()
+
+    @torch.inference_mode()
+    def restore(self, window: Tensor, number: int = 0) -> Tensor:
+        """The moments of the middle frame, in order; see `Restorer.restore`.
+
+        Beyond depth 1 each neighbouring pair of moments is averaged and opened in turn (section
+        4.3). All moments lie inside the exposure.
+
+        Args:
+            window: (3, 1, H, W). A neighbour equal to the middle frame, as at the ends of a scene,
+                counts as missing.
+            number: The middle frame's number; of no effect.
+
+        Raises:
+            DeblurError: The network gave a number that is none.
+            OptionError: Tiles are too small for the model.
+        """
+        before, middle, after = clamped = window.clamp(0, 1)
+        with self._lock:
+            moments = self._opened(middle)
+            if self.options.order:
+                moments = turned(moments, _unlike(middle, before), _unlike(middle, after))
+            for _ in range(1, self.options.depth):
+                moments = torch.cat([self._between(a, b) for a, b in pairwise(moments)])
+        # Blacks and whites beyond the nominal range are kept, not cut off.
+        return moments + (window[1] - clamped[1])
+
+    def _between(self, start: Tensor, end: Tensor) -> Tensor:
+        """The moments from one to the next, which also say which way they run."""
+        return turned(self._opened((start + end) / 2), start, end)
+
+    def _opened(self, blurred: Tensor) -> Tensor:
+        """The network's moments: (1, H, W) in [0, 1] -> (7, 1, H, W) in [0, 1]."""
+        height, width = blurred.shape[-2:]
+        output = self._run(pad_by_reflection(blurred[None], self._spec.multiple_of))
+        moments = refuse_non_numbers(output[0, :, None, :height, :width].float())
+        # The sum is taken in float32: half precision would show as bands in a gradient.
+        return (moments + blurred if self._adds_middle_frame else moments).clamp(0, 1)
+
+
+def _tiled(network: Network, spec: ModelSpec, tile: tuple[int, int]) -> Network:
+    return partial(
+        run_tiled,
+        network,
+        tile=tile,
+        receptive_radius=spec.receptive_radius,
+        multiple_of=spec.multiple_of,
+    )
+
+
+def _unlike(middle: Tensor, neighbour: Tensor) -> Tensor | None:
+    """A neighbour, or None if it is the middle frame once more."""
+    return None if torch.equal(middle, neighbour) else neighbour
