@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .layers import residual_stack
+
 __all__ = ["DBLRNet", "FastDBLRNet", "FoldedDBLRNet"]
 
 NUM_FRAMES = 5
@@ -169,21 +171,6 @@ def _copy_conv(conv: nn.Conv2d) -> nn.Conv2d:
     return copied
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a ReLU, added to the input; no normalisation."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():  # nearly the identity at first: deep stacks start stable
-            self.conv2.weight.mul_(0.2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.conv2(F.relu(self.conv1(x)))
-        return x + residual
-
-
 class FastDBLRNet(nn.Module):
     """A small U-Net of residual blocks on pixel-unshuffled frames (our own design).
 
@@ -211,12 +198,12 @@ class FastDBLRNet(nn.Module):
         self.global_skip = global_skip
         self.middle = num_frames // 2
         self.stem = nn.Conv2d(4 * num_frames, widths[0], 3, padding=1)
-        self.encoders = nn.ModuleList(map(_block_stack, widths, num_blocks))
+        self.encoders = nn.ModuleList(map(_stack, widths, num_blocks))
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.ups = nn.ModuleList(
             nn.Conv2d(b, 4 * a, 1) for a, b in reversed(list(pairwise(widths)))
         )
-        self.decoders = nn.ModuleList(map(_block_stack, widths[-2::-1], num_blocks[-2::-1]))
+        self.decoders = nn.ModuleList(map(_stack, widths[-2::-1], num_blocks[-2::-1]))
         self.head = nn.Conv2d(widths[0], 4, 3, padding=1)
         with torch.no_grad():  # the first output is nearly the input
             self.head.weight.mul_(0.1)
@@ -243,5 +230,5 @@ class FastDBLRNet(nn.Module):
         return residual + frames[:, self.middle : self.middle + 1] if self.global_skip else residual
 
 
-def _block_stack(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+def _stack(width: int, count: int) -> nn.Sequential:
+    return residual_stack(width, count, padding_mode="zeros")

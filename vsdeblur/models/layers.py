@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,10 @@ __all__ = [
     "conv3",
     "dropout_noise",
     "pad_by_reflection",
+    "residual_stack",
 ]
+
+type Padding = Literal["zeros", "replicate"]
 
 _noise: ContextVar[torch.Generator | None] = ContextVar("noise", default=None)
 
@@ -93,12 +97,14 @@ class ResidualBlock(nn.Module):
 
     Args:
         width: Channels.
+        padding_mode: What lies beyond the border, as `nn.Conv2d` has it.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, padding_mode: Padding = "replicate") -> None:
         super().__init__()
-        self.conv1 = conv3(width, width)
-        self.conv2 = conv3(width, width)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, padding_mode=padding_mode)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, padding_mode=padding_mode)
+        self.calm()
 
     def calm(self) -> None:
         """Make it nearly the identity: deep stacks start stable."""
@@ -109,3 +115,8 @@ class ResidualBlock(nn.Module):
         """(N, width, H, W) -> the same."""
         residual: Tensor = self.conv2(F.relu(self.conv1(x)))
         return x + residual
+
+
+def residual_stack(width: int, count: int, padding_mode: Padding = "replicate") -> nn.Sequential:
+    """So many `ResidualBlock`s, one after the other."""
+    return nn.Sequential(*(ResidualBlock(width, padding_mode) for _ in range(count)))

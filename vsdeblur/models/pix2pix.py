@@ -18,7 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import InstanceNorm, NoiseDropout, ResidualBlock, conv3, pad_by_reflection
+from .layers import (
+    InstanceNorm,
+    NoiseDropout,
+    ResidualBlock,
+    conv3,
+    pad_by_reflection,
+    residual_stack,
+)
 
 __all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "UNetGenerator"]
 
@@ -107,8 +114,12 @@ class UNetGenerator(nn.Module):
             )
             for i in reversed(range(levels - 1))
         )
-        self.down_blocks = nn.ModuleList(_stack(widths[i], count) for i, count in enumerate(blocks))
-        self.up_blocks = nn.ModuleList(_stack(widths[i], count) for i, count in enumerate(blocks))
+        self.down_blocks = nn.ModuleList(
+            residual_stack(widths[i], count) for i, count in enumerate(blocks)
+        )
+        self.up_blocks = nn.ModuleList(
+            residual_stack(widths[i], count) for i, count in enumerate(blocks)
+        )
         self.half_size = conv3(2 * widths[0], head_width) if head_width else None
         self.full_size = conv3(head_width + 3, head_width) if head_width else None
         self.head = conv3(head_width or 2 * widths[0], 3)
@@ -257,7 +268,3 @@ def _init_for_leaky_relu(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, 0.2)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def _stack(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import InstanceNorm, conv3, pad_by_reflection
+from .layers import InstanceNorm, conv3, pad_by_reflection, residual_stack
 from .spec import InferenceForm
 
 __all__ = [
@@ -33,21 +33,6 @@ NUM_MOMENTS = 7
 """Frames out of one."""
 DISCRIMINATOR_LAYERS = 4
 """Convolutions of the discriminator that give features; one more gives its verdict."""
-
-
-class _ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a ReLU, added to the input; no normalization."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = conv3(width, width)
-        self.conv2 = conv3(width, width)
-        with torch.no_grad():  # nearly the identity at first: deep stacks start stable
-            self.conv2.weight.mul_(0.2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.conv2(F.relu(self.conv1(x)))
-        return x + residual
 
 
 class SequenceNet(nn.Module):
@@ -82,12 +67,12 @@ class SequenceNet(nn.Module):
         self.unshuffle = unshuffle
         self.multiple_of = unshuffle * 2 ** (len(widths) - 1)
         self.stem = conv3(unshuffle**2, widths[0])
-        self.encoders = nn.ModuleList(map(_block_stack, widths, num_blocks))
+        self.encoders = nn.ModuleList(map(residual_stack, widths, num_blocks))
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.ups = nn.ModuleList(
             nn.Conv2d(b, 4 * a, 1) for a, b in reversed(list(pairwise(widths)))
         )
-        self.decoders = nn.ModuleList(map(_block_stack, widths[-2::-1], num_decoder_blocks))
+        self.decoders = nn.ModuleList(map(residual_stack, widths[-2::-1], num_decoder_blocks))
         self.head = conv3(widths[0], NUM_MOMENTS * unshuffle**2)
         with torch.no_grad():  # the first outputs are nearly the input
             self.head.weight.mul_(0.1)
@@ -116,10 +101,6 @@ class SequenceNet(nn.Module):
             x = decoder(F.pixel_shuffle(up(x), 2) + skips.pop())
         moments = F.pixel_shuffle(self.head(x), self.unshuffle)[..., :height, :width]
         return moments + blurred if self.global_skip else moments
-
-
-def _block_stack(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_ResidualBlock(width) for _ in range(count)))
 
 
 class SequenceDiscriminator(nn.Module):

@@ -62,10 +62,10 @@ class Critic:
 
     def judge(self, restored: Tensor) -> Tensor:
         """The generator's adversarial loss; gradients reach the generator alone."""
-        _set_trainable(self.network, False)
+        self.network.requires_grad_(False)
         with self._fabric.autocast():  # not the wrapped model: nothing is to be exchanged
             loss = adversarial_loss(self.network(restored))
-        _set_trainable(self.network, True)
+        self.network.requires_grad_(True)
         return loss
 
     def state(self) -> dict[str, Any]:
@@ -76,8 +76,3 @@ class Critic:
         """Go on from a checkpoint."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-
-
-def _set_trainable(network: nn.Module, trainable: bool) -> None:
-    for parameter in network.parameters():
-        parameter.requires_grad_(trainable)

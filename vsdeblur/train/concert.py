@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .camera import Draw
 
-__all__ = ["concert_look"]
+__all__ = ["LUMA", "concert_look"]
 
 GAMMA = 2.2
 NUM_SPOTS = 4

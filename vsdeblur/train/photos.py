@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError
 
-__all__ = ["PhotoSet", "find_photos", "random_below"]
+__all__ = ["PhotoSet", "find_photos", "opened_picture", "random_below"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 SCALES = (1.0, 0.7, 0.5)
@@ -98,12 +99,23 @@ def _detail(patch: Tensor) -> float:
     return float(coarse.diff(dim=0).abs().mean() + coarse.diff(dim=1).abs().mean())
 
 
-def _pyramid(file: Path) -> list[Tensor]:
+@contextmanager
+def opened_picture(file: Path) -> Iterator[Image.Image]:
+    """Open a picture; what fails inside the `with` statement names the file.
+
+    Raises:
+        DataError: It cannot be read as a picture.
+    """
     try:
         with Image.open(file) as image:
-            luma = image.convert("L")
+            yield image
     except (OSError, UnidentifiedImageError) as error:
         raise DataError(f"cannot read {str(file)!r} as a picture: {error}") from error
+
+
+def _pyramid(file: Path) -> list[Tensor]:
+    with opened_picture(file) as image:
+        luma = image.convert("L")
     sizes = [(round(luma.width * scale), round(luma.height * scale)) for scale in SCALES]
     smaller = [luma.resize(size, Image.Resampling.LANCZOS) for size in sizes[1:]]
     return [torch.from_numpy(np.asarray(plane).copy()) for plane in [luma, *smaller]]

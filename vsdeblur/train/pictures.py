@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..errors import DataError
-from .photos import SCALES, random_below
+from .photos import SCALES, opened_picture, random_below
 
 __all__ = ["PictureSet"]
 
@@ -49,11 +48,8 @@ class PictureSet:
 
 
 def _pyramid(file: Path, size: int) -> list[Tensor]:
-    try:
-        with Image.open(file) as image:
-            photo = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"cannot read {str(file)!r} as a picture: {error}") from error
+    with opened_picture(file) as image:
+        photo = ImageOps.exif_transpose(image).convert("RGB")
     least = min(photo.size)
     scales = [scale for scale in SCALES if scale * least >= size] or [size / least]
     smaller = [photo if scale == 1 else _resized(photo, scale, size) for scale in scales]

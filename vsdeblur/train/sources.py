@@ -12,16 +12,13 @@ from torch import Tensor
 from ..errors import DataError
 from .blur_settings import BlurSettings
 from .camera import Draw
-from .concert import concert_look
+from .concert import LUMA, concert_look
 from .datasets import DATASETS, PairedVideo
 from .photos import PhotoSet, random_below
 from .recipe import Recipe
 from .synthesis import synthesize
 
 __all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "check_sources"]
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue (BT.601)."""
 
 
 class Windows(NamedTuple):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ...errors import DataError
+from ...train.photos import opened_picture
 from .camera import Draw
 
 __all__ = ["Photos", "luma_codes"]
@@ -88,11 +89,8 @@ def _detail(region: Bytes) -> int:
 
 
 def _read(file: Path) -> Bytes:
-    try:
-        with Image.open(file) as image:
-            picture = image.convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"cannot read {str(file)!r} as a picture: {error}") from error
+    with opened_picture(file) as image:
+        picture = image.convert("RGB")
     times = max(picture.size) * 2 // REDUCED_FROM
     return np.asarray(picture.reduce(times) if times > 1 else picture)
 
