@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from vsdeblur.errors import DataError
-from vsdeblur.models.brmr import BRMRNetworks, build_fast_brmr
+from vsdeblur.models.brmr import build_fast_brmr, build_paper_brmr
 from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
 from vsdeblur.runtime.weights import load_network
 from vsdeblur.train.blur_settings import BlurSettings
@@ -107,7 +107,7 @@ def test_judging_teaches_the_generator_alone(critic, train_photos):
 
 
 def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
-    networks = BRMRNetworks(**TINY, global_skip=True, normalize_critic=False).eval()
+    networks = build_paper_brmr(**TINY, global_skip=True, normalize_critic=False).eval()
     for parameter in networks.g_image.head.parameters():
         torch.nn.init.zeros_(parameter)  # the image generator changes nothing
     pool = pool_of(train_photos, size=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .brmr import BRMRNetworks, build_fast_brmr, fold_brmr
+from .brmr import build_fast_brmr, build_paper_brmr, fold_brmr
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
 from .sequence import SequenceNet, build_paper_sequence, fold_sequence
 from .spec import BRMRSpec, InferenceForm, ModelSpec
@@ -60,7 +60,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             critic_reach=15,
         ),
         "paper": BRMRSpec(
-            build=BRMRNetworks,
+            build=build_paper_brmr,
             fold=fold_brmr,
             parts=("g_image", "d_image", "g_patch"),
             radius=0,
