@@ -138,6 +138,20 @@ def test_rgb_psnr_by_hand():
     assert rgb_psnr(restored, torch.zeros(3, 2, 2)) == pytest.approx(-10 * math.log10(0.03))
 
 
+def test_the_patch_generator_may_begin_as_the_image_generator():
+    networks = build_fast_brmr(**TINY).eval()
+    networks.g_patch.start_from(networks.g_image)
+    # Without its innermost level the larger one is the smaller one.
+    up = networks.g_image.ups[0]
+    torch.nn.init.constant_(up.weight, 0)
+    torch.nn.init.constant_(up.bias, 0)
+    picture = torch.rand(1, 3, 256, 256)
+    with torch.no_grad():
+        expected = networks.g_image.residual(picture)
+        ours = networks.g_patch.residual(picture)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
+
+
 def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, small, tmp_path):
     changes = {
         "model_options": TINY,
@@ -162,7 +176,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
 
     parts = replace(options, out=tmp_path / "parts", minutes=0)
     train(stages, parts)
-    for _ in range(3):
+    for _ in range(5):
         train(stages, replace(parts, resume=True))
     resumed = torch.load(parts.out / "patch" / "last.ckpt", weights_only=True)
     for name, value in patch["network"].items():

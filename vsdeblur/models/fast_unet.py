@@ -68,6 +68,19 @@ class FastUNetGenerator(nn.Module):
         with torch.no_grad():  # the first output is nearly the input
             self.head.weight.mul_(0.1)
 
+    @torch.no_grad()
+    def start_from(self, larger: FastUNetGenerator) -> None:
+        """Take over the layers of a generator with one level more, its innermost left out."""
+        state = larger.state_dict()
+        own = self.state_dict()
+        inner = len(larger.ups) - len(self.ups)
+        for name, value in own.items():
+            kind, _, rest = name.partition(".")
+            if kind in ("ups", "decoders"):  # numbered from the innermost on
+                index, _, rest = rest.partition(".")
+                name = f"{kind}.{int(index) + inner}.{rest}"
+            value.copy_(state[name])
+
     def forward(self, blurred: Tensor) -> Tensor:
         """Deblur a picture.
 
