@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from vsdeblur.models import MODELS
+from vsdeblur.models.blur_code import GatedBlock
 from vsdeblur.models.brmr import Residual, build_fast_brmr, build_paper_brmr, fold_brmr
 from vsdeblur.models.fast_unet import FastUNetGenerator
 from vsdeblur.models.layers import InstanceNorm, NoiseDropout, dropout_noise, pad_by_reflection
@@ -114,11 +115,11 @@ def test_outermost_and_innermost_layers_are_not_normalised():
 
 
 def test_blocks_lie_on_both_ways_of_the_outermost_levels():
-    network = FastUNetGenerator(levels=4, width=4, max_width=8, blocks=(1, 2))
-    assert [len(stack) for stack in network.encoders] == [1, 2, 0]
-    assert [len(stack) for stack in network.decoders] == [0, 2, 1]
-    assert [down.out_channels for down in network.downs] == [8, 8, 8]
-    assert [up.out_channels for up in network.ups] == [32, 32, 16]
+    network = FastUNetGenerator(levels=5, width=4, max_width=8, blocks=(2, 3, 4))
+    assert [len(stack) for stack in network.encoders] == [2, 3, 4, 1, 1]
+    assert [len(stack) for stack in network.decoders] == [1, 1, 3, 2]
+    assert [down.out_channels for down in network.downs] == [8, 8, 8, 8]
+    assert [up.out_channels for up in network.ups] == [32, 32, 32, 16]
 
 
 @pytest.mark.parametrize(("levels", "size"), [(8, 256), (7, 128), (5, 32)])
@@ -207,14 +208,18 @@ def test_half_precision_gives_the_same_picture(options):
         with torch.autocast("cpu", torch.bfloat16):
             mixed = network(picture)
         half = network.half()(picture.half())
-    assert half.dtype is torch.float16
-    torch.testing.assert_close(half.float(), expected, rtol=0, atol=0.03)
-    torch.testing.assert_close(mixed.float(), expected, rtol=0, atol=0.15)
+    assert half.dtype is (torch.float32 if options.get("fast") else torch.float16)
+    scale = max(1.0, float(expected.std()))
+    torch.testing.assert_close(half.float(), expected, rtol=0, atol=0.03 * scale)
+    torch.testing.assert_close(mixed.float(), expected, rtol=0, atol=0.15 * scale)
 
 
 @pytest.mark.parametrize("options", FORMS)
 def test_every_parameter_of_the_generator_receives_a_gradient(options):
     network = tiny_unet(**options, dropout=0.0).train()
+    for block in network.modules():
+        if isinstance(block, GatedBlock):  # at first all gates are 1, and the code does not count
+            nn.init.normal_(block.excite.weight)
     network(torch.rand(2, 3, 32, 32)).square().sum().backward()
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -348,12 +353,12 @@ def test_heat_maps_are_float32_under_autocast():
 
 def test_fast_fits_into_30_megabytes():
     count = sum(parameter.numel() for parameter in build_fast_brmr().parameters())
-    assert round(count / 1e6, 1) == 7.9
+    assert round(count / 1e6, 1) == 5.8
     assert 2 * count < 30e6
 
 
 @pytest.mark.parametrize(
-    ("model", "critic_looks", "expected"), [("fast", 2, 0.16), ("paper", 4.3, 0.6)]
+    ("model", "critic_looks", "expected"), [("fast", 2, 0.178), ("paper", 4.3, 0.6)]
 )
 def test_a_720p_frame_costs_what_the_manifest_says(model, critic_looks, expected):
     def cost(module, *shape):

@@ -15,7 +15,7 @@ from vsdeblur.models.brmr import build_fast_brmr, build_paper_brmr
 from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
 from vsdeblur.runtime.weights import load_network
 from vsdeblur.train.blur_settings import BlurSettings
-from vsdeblur.train.brmr import PairCritic, conditional_loss
+from vsdeblur.train.brmr import ImageTrainer, PairCritic, PatchTrainer, conditional_loss
 from vsdeblur.train.brmr_validation import rgb_psnr
 from vsdeblur.train.loop import train
 from vsdeblur.train.mining import MinedPool, mine
@@ -138,18 +138,33 @@ def test_rgb_psnr_by_hand():
     assert rgb_psnr(restored, torch.zeros(3, 2, 2)) == pytest.approx(-10 * math.log10(0.03))
 
 
-def test_the_patch_generator_may_begin_as_the_image_generator():
-    networks = build_fast_brmr(**TINY).eval()
-    networks.g_patch.start_from(networks.g_image)
-    # Without its innermost level the larger one is the smaller one.
-    up = networks.g_image.ups[0]
-    torch.nn.init.constant_(up.weight, 0)
-    torch.nn.init.constant_(up.bias, 0)
-    picture = torch.rand(1, 3, 256, 256)
-    with torch.no_grad():
-        expected = networks.g_image.residual(picture)
-        ours = networks.g_patch.residual(picture)
-    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
+def test_the_patch_generator_may_begin_as_the_image_generator(small):
+    stage = small(load_stages("brmr")[2], model_options=TINY)
+    assert stage.initial_weights == "image"
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    networks = PatchTrainer(stage, fabric).network
+    patch = networks.g_patch.state_dict()
+    for name, value in networks.g_image.state_dict().items():
+        torch.testing.assert_close(patch[name], value, rtol=0, atol=0)
+    fresh = PatchTrainer(replace(stage, initial_weights="default"), fabric).network
+    assert not torch.equal(fresh.g_patch.stem.weight, fresh.g_image.stem.weight)
+
+
+@pytest.mark.parametrize(("index", "initial_weights"), [(0, "dblrgan"), (2, "image")])
+def test_pix2pix_cannot_begin_as_another_network(small, index, initial_weights):
+    stage = small(load_stages("brmr")[index], model="paper", model_options=TINY)
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    kind = PatchTrainer if index == 2 else ImageTrainer
+    assert stage.initial_weights == initial_weights
+    with pytest.raises(DataError, match=f"'brmr': initial_weights = '{initial_weights}' is for"):
+        kind(stage, fabric)
+
+
+def test_the_width_must_be_that_of_the_packaged_weights(small):
+    stage = small(load_stages("brmr")[0], model_options=TINY)
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    with pytest.raises(DataError, match="a generator as it is by default, got one of width 4"):
+        ImageTrainer(stage, fabric)
 
 
 def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, small, tmp_path):
@@ -160,6 +175,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
         "steps": 2,
     }
     stages = [small(stage, **changes) for stage in load_stages("brmr")]
+    stages[0] = replace(stages[0], initial_weights="default")
     options = replace(options, num_validation=1, eval_steps=1)
     best = train(stages, options)
     load_network(build_fast_brmr, best, filter_name="brmr", model="fast")

@@ -54,7 +54,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             parts=("g_image", "d_image", "g_patch"),
             radius=0,
             channels=3,
-            multiple_of=256,
+            multiple_of=16,
             receptive_radius=64,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,

@@ -73,9 +73,9 @@ def build_fast_brmr(
         generator: Options of `FastUNetGenerator` that shall differ.
     """
     return BRMRNetworks(
-        FastUNetGenerator(levels=8, **generator),
+        FastUNetGenerator(**generator),
         CAMDiscriminator(width=critic_width, normalize=normalize_critic),
-        FastUNetGenerator(levels=7, **generator),
+        FastUNetGenerator(**generator),
     )
 
 

@@ -31,6 +31,7 @@ from .pictures import PictureSet
 from .recipe import Recipe
 from .task import Pool
 from .trainer import Trainer
+from .transfer import start_from_dblrgan
 
 __all__ = ["BRMRTask", "ImageTrainer", "PairCritic", "PatchTrainer", "conditional_loss"]
 
@@ -134,6 +135,13 @@ class _GeneratorTrainer(Trainer):
 class ImageTrainer(_GeneratorTrainer):
     """Trains G_i and D_i on whole pictures."""
 
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """Let G_i know what `dblrgan` has learned, where the recipe says so."""
+        if init is None and self.recipe.initial_weights == "dblrgan":
+            assert isinstance(network, BRMRNetworks)
+            start_from_dblrgan(_fast(network.g_image, self.recipe))
+        return network
+
     def part(self, network: nn.Module) -> nn.Module:
         """G_i."""
         assert isinstance(network, BRMRNetworks)
@@ -151,16 +159,12 @@ class ImageTrainer(_GeneratorTrainer):
 class PatchTrainer(_GeneratorTrainer):
     """Trains G_p on mined windows."""
 
-    def prepared(self, network: nn.Module) -> nn.Module:
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
         """Let G_p know what G_i has learned, where the recipe says so."""
         assert isinstance(network, BRMRNetworks)
         if self.recipe.initial_weights == "image":
-            if not isinstance(network.g_patch, FastUNetGenerator):
-                raise DataError(
-                    f"initial_weights = \"image\" is for model 'fast', not {self.recipe.model!r}"
-                )
-            assert isinstance(network.g_image, FastUNetGenerator)
-            network.g_patch.start_from(network.g_image)
+            image = _fast(network.g_image, self.recipe)
+            network.g_patch.load_state_dict(image.state_dict())
         return network
 
     def part(self, network: nn.Module) -> nn.Module:
@@ -171,6 +175,15 @@ class PatchTrainer(_GeneratorTrainer):
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch of mined windows and their sharp originals."""
         return self._objective(*batch)
+
+
+def _fast(generator: nn.Module, recipe: Recipe) -> FastUNetGenerator:
+    if not isinstance(generator, FastUNetGenerator):
+        raise DataError(
+            f"recipe {recipe.name!r}: initial_weights = {recipe.initial_weights!r} is for model "
+            f"'fast', not {recipe.model!r}; leave it out"
+        )
+    return generator
 
 
 class BRMRTask:

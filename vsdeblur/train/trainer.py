@@ -43,7 +43,7 @@ class Trainer(ABC):
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
-        network = self.prepared(_initialized(recipe, init))
+        network = self.prepared(_initialized(recipe, init), init)
         self.network = network
         part = self.part(network)
         for module in network.modules():
@@ -72,8 +72,8 @@ class Trainer(ABC):
                 else torch.float32
             )
 
-    def prepared(self, network: nn.Module) -> nn.Module:
-        """The network with the weights that the stage starts from: as it is."""
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """The network with the weights that the stage starts from: as `init` or chance has it."""
         return network
 
     def part(self, network: nn.Module) -> nn.Module:
