@@ -16,7 +16,7 @@ from vsdeblur.runtime.weights import save_weights
 def weights(tmp_path_factory):
     """Weights of a small relative of the model "fast", untrained."""
     torch.manual_seed(4)
-    options = {"widths": (8, 8, 8, 8)}
+    options = {"widths": (8, 8, 8)}
     path = tmp_path_factory.mktemp("weights") / "fast.safetensors"
     state = SequenceNet(**options).state_dict()
     save_weights(path, state, filter_name="sequence", model="fast", options=options)

@@ -76,10 +76,11 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             fold=fold_sequence,
             radius=1,
             channels=1,
-            multiple_of=16,
-            # 3x3 convolutions reach 12 px at half size, 16 at a quarter, 64 at an eighth and 96 at
-            # a sixteenth; a place within the 16x16 grid adds up to 15.
-            receptive_radius=203,
+            multiple_of=8,
+            # 3x3 convolutions reach 10 px at half size, 16 at a quarter, 64 at an eighth, and 16
+            # and 10 again on the way up; a place within the 8x8 grid adds up to 7. What the code
+            # tells is of the whole frame.
+            receptive_radius=123,
         ),
         "paper": ModelSpec(
             build=build_paper_sequence,
