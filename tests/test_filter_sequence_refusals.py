@@ -116,7 +116,7 @@ def test_a_field_based_frame_is_refused(weights, video_format):
 
 def test_a_tile_too_small_for_the_model_is_refused(weights):
     clip = gray(width=2000, height=32)
-    with pytest.raises(vs.Error, match="sequence: tile must be at least 864x864 for this model"):
+    with pytest.raises(vs.Error, match="sequence: tile must be at least 528x528 for this model"):
         sequence(clip, weights=weights, device="cpu", tile=(64, 64)).get_frame(0)
 
 
