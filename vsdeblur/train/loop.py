@@ -21,6 +21,7 @@ from .dblrgan import WindowTask
 from .options import Progress, TrainOptions
 from .recipe import Recipe
 from .report import RunLog
+from .sequence import SequenceTask
 from .speed import flops_per_sample, matrix_rate
 from .task import Pool, Task, Validation
 from .trainer import Trainer
@@ -31,6 +32,7 @@ __all__ = ["Progress", "TrainOptions", "train"]
 TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {
     "dblrgan": WindowTask,
     "brmr": BRMRTask,
+    "sequence": SequenceTask,
 }
 """How each filter's models are trained."""
 
