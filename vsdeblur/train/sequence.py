@@ -86,6 +86,8 @@ class SequenceTrainer(Trainer):
         with torch.set_grad_enabled(settings.opens_blurred):
             restored = self._in_order(self.model(blurred).float(), sharp)
         opened.append(restored.detach())
+        if self.critic is not None:
+            self.critic.learn(sharp, restored)  # before anything is compared by its features
         loss = restored.new_zeros(())
         if settings.central:
             content = central_content_loss(restored, sharp, self.features, settings.perceptual)
@@ -96,8 +98,6 @@ class SequenceTrainer(Trainer):
             loss = loss + settings.ordered * self._ordered_loss(restored, sharp)
         if settings.flow:
             loss = loss + settings.flow * flow_loss(restored, sharp, *flows)
-        if self.critic is not None:
-            self.critic.learn(sharp, restored)
         if settings.adversarial:
             loss = loss + settings.adversarial * self.critic.judge(restored)
         return loss
