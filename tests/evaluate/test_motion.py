@@ -161,7 +161,7 @@ def test_sequence_is_evaluated_by_the_command(capfd, tmp_path, picture, monkeypa
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(2):
-        Image.fromarray(picture).resize((400, 300)).save(photos / f"{number}.png")
+        Image.fromarray(2 * picture).resize((400, 300)).save(photos / f"{number}.png")
     monkeypatch.setattr(
         sets.SyntheticBenchmark, "from_folders",
         classmethod(lambda cls, folders: SyntheticBenchmark(

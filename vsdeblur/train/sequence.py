@@ -20,6 +20,7 @@ from .material import Material
 from .moment_pool import MomentPool
 from .moments import MomentSource, PhotoMoments, VideoMoments
 from .options import TrainOptions
+from .perceptual import RAFTFlow, check_crop, load_raft, load_vgg19
 from .recipe import Recipe
 from .sequence_critic import MomentCritic
 from .sequence_losses import (
@@ -46,6 +47,8 @@ class SequenceTrainer(Trainer):
 
     features: Features | None = None
     """What frames are compared by beside their pixels; None = by nothing."""
+    flow: RAFTFlow | None = None
+    """What gives the flow of the restored frames; None = it comes with the batch."""
 
     @property
     def settings(self) -> SequenceSettings:
@@ -57,7 +60,8 @@ class SequenceTrainer(Trainer):
 
         Args:
             batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and both flows
-                between first and last moment, (N, 2, H, W) each, where the stage has a flow term.
+                between first and last moment, (N, 2, H, W) each, where the stage has a flow term
+                and no network to give them.
         """
         blurred, sharp, *flows = batch
         passes: list[Callable[[], Tensor]] = []
@@ -97,10 +101,17 @@ class SequenceTrainer(Trainer):
         if settings.ordered:
             loss = loss + settings.ordered * self._ordered_loss(restored, sharp)
         if settings.flow:
-            loss = loss + settings.flow * flow_loss(restored, sharp, *flows)
+            both = flows if self.flow is None else self._flows_of(restored)
+            loss = loss + settings.flow * flow_loss(restored, sharp, *both)
         if settings.adversarial:
             loss = loss + settings.adversarial * self.critic.judge(restored)
         return loss
+
+    def _flows_of(self, restored: Tensor) -> tuple[Tensor, Tensor]:
+        """To the last moment and to the first."""
+        assert self.flow is not None
+        first, last = restored[:, :1], restored[:, -1:]
+        return self.flow(first, last), self.flow(last, first)
 
     def _opened_again(self, opened: Tensor, sharp: Tensor) -> Tensor:
         """Equation (7), of what the mean of three opened moments is opened into."""
@@ -133,14 +144,23 @@ class SequenceTask:
         options: Where its material is.
 
     Raises:
-        DataError: Material is missing, or of a kind that the recipe does not name.
+        DataError: Material is missing, or of a kind that the recipe does not name; or torchvision
+            is, where its networks are asked for.
+        WeightsError: Weights of these networks are missing, or not torchvision's.
     """
 
     def __init__(self, stages: Sequence[Recipe], options: TrainOptions) -> None:
         self._material = Material.find(stages, options.data, options.validation)
         self._num_validation = options.num_validation
         self._validation: ExposureValidation | None = None
-        self.names = self._material.names
+        self._vgg19 = load_vgg19(options.vgg19) if options.vgg19 else None
+        self._raft = load_raft(options.raft) if options.raft else None
+        for stage in stages if self._raft else ():
+            check_crop(stage.crop)
+        self.names = self._material.names | {
+            "features": [options.vgg19.name if options.vgg19 else "the discriminator's"],
+            "flow": [options.raft.name if options.raft else "the synthesis'"],
+        }
 
     def validation(self, stage: Recipe) -> ExposureValidation:
         """The same exposures for every stage; made once."""
@@ -161,10 +181,16 @@ class SequenceTask:
         """The generator, and the discriminator if the stage needs one."""
         trainer = SequenceTrainer(stage, fabric, init, compiled=compiled)
         settings = trainer.settings
-        if settings.adversarial or settings.needs_features:
+        if self._raft is not None and settings.flow:
+            trainer.flow = self._raft.to(fabric.device)
+        has_critic_features = settings.needs_features and self._vgg19 is None
+        if settings.adversarial or has_critic_features:
             network = SequenceDiscriminator(width=settings.critic_width)
             trainer.critic = MomentCritic(network, settings.critic_learning_rate, fabric)
+        if has_critic_features:
             trainer.features = trainer.critic.features
+        elif settings.needs_features and self._vgg19 is not None:
+            trainer.features = _in_autocast(self._vgg19.to(fabric.device), fabric)
         return trainer
 
     def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> MomentPool:
@@ -175,7 +201,7 @@ class SequenceTask:
         return MomentPool(
             self._sources(stage, fabric.device),
             stage.pool,
-            with_flows=bool(settings.flow),
+            with_flows=bool(settings.flow) and self._raft is None,
             batch_size=stage.batch_size,
             crop=stage.crop,
             seed=stage.seed,
@@ -193,3 +219,11 @@ class SequenceTask:
             read = VideoMoments(videos, stage.blur.size, device)
             sources.append((read, stage.sources[name].weight))
         return sources
+
+
+def _in_autocast(features: Features, fabric: fabric_library.Fabric) -> Features:
+    def run(frames: Tensor) -> Tensor:
+        with fabric.autocast():
+            return features(frames)
+
+    return run
