@@ -138,8 +138,8 @@ def test_the_critic_learns_and_gets_no_gradient_from_the_generator(trainer_of, b
 def test_the_loss_falls_on_a_batch(trainer_of, batch, settings):
     flows = batch[2:] if settings.flow else ()
     trainer = trainer_of(settings, learning_rate=3e-3, losses={"charbonnier": 1.0}, steps=1000)
-    losses = [float(trainer.update(*batch[:2], *flows)) for _ in range(30)]
-    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+    losses = [float(trainer.update(*batch[:2], *flows)) for _ in range(20)]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
 def test_a_run_goes_through_its_stages_and_leaves_weights_that_load(stages, options):
