@@ -23,6 +23,8 @@ def shrunk(stage, small):
         values["model_options"] = {"width": 4, "max_width": 8, "critic_width": 4}
         values["pairs"] = replace(stage.pairs, size=128, num_mined=2)
         values["blur"] = replace(stage.blur, margin=32, max_blur=4)
+        if stage.initial_weights == "dblrgan":  # they are of the full width
+            values["initial_weights"] = "default"
     return small(stage, **values)
 
 

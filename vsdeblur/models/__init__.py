@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .brmr import BRMRNetworks, build_fast_brmr, fold_brmr
+from .brmr import build_fast_brmr, build_paper_brmr, fold_brmr
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
 from .sequence import SequenceNet, build_paper_sequence, fold_sequence
 from .spec import BRMRSpec, InferenceForm, ModelSpec
@@ -54,13 +54,13 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             parts=("g_image", "d_image", "g_patch"),
             radius=0,
             channels=3,
-            multiple_of=256,
+            multiple_of=16,
             receptive_radius=64,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,
         ),
         "paper": BRMRSpec(
-            build=BRMRNetworks,
+            build=build_paper_brmr,
             fold=fold_brmr,
             parts=("g_image", "d_image", "g_patch"),
             radius=0,

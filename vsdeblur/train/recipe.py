@@ -64,7 +64,9 @@ class Recipe:
     sources: dict[str, SourceSettings] = field(default_factory=lambda: {"photos": SourceSettings()})
     """The material it can be trained on, by the name that `--data NAME=DIR` has."""
     initial_weights: str = "default"
-    """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B).
+    """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B);
+    "dblrgan": brmr's image generator begins with what that filter's packaged weights know;
+    "image": its patch generator begins as a copy of the image generator.
     A later stage starts from the best weights of the one before it."""
     steps: int
     """Optimiser steps of the whole run."""
@@ -93,7 +95,7 @@ class Recipe:
     ema: float = 0.999
     """Decay of the exponential moving average of the weights; the average is what is kept."""
     losses: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
-    """Weight of each term: "mse", "charbonnier", "frequency", "psnr"."""
+    """Weight of each term: "l1", "mse", "charbonnier", "frequency", "psnr"."""
     adversarial: AdversarialSettings | None = None
     """Discriminator of the stage; none = content loss alone."""
     seed: int = 1
