@@ -33,6 +33,7 @@ EVALUATE = [
 ]
 TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
 SEQUENCE = ["opencv-python-headless>=4.10"]
+PERCEPTUAL = ["torchvision>=0.26"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
 setup(
@@ -63,6 +64,7 @@ setup(
         "evaluate": EVALUATE,
         "demo": DEMO,
         "sequence": SEQUENCE,
+        "perceptual": PERCEPTUAL,
         "dev": [
             *TRAIN,
             *EVALUATE,

@@ -12,6 +12,7 @@ from ..errors import DataError
 from .blur_settings import BlurSettings
 from .pair_settings import PairSettings
 from .pool_settings import PoolSettings
+from .sequence_settings import SequenceSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 
@@ -102,6 +103,8 @@ class Recipe:
     blur: BlurSettings = field(default_factory=BlurSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     pairs: PairSettings = field(default_factory=PairSettings)
+    sequence: SequenceSettings | None = None
+    """What `sequence` is trained for; none = the paper's first stage, or another filter."""
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of a step: warm-up, plateau, linear decay.
@@ -147,6 +150,7 @@ def _recipe(values: dict[str, Any], path: Path) -> Recipe:
         "pool": PoolSettings,
         "pairs": PairSettings,
         "adversarial": AdversarialSettings,
+        "sequence": SequenceSettings,
     }
     for section, kind in sections.items():
         if section in values:
