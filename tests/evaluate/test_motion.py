@@ -168,11 +168,11 @@ def test_sequence_is_evaluated_by_the_command(capfd, tmp_path, picture, monkeypa
             sorted(folders[0].iterdir()), num_windows=1, size=64
         )),
     )  # fmt: skip
-    network = MODELS["sequence"]["fast"].build(widths=[8, 8, 8, 8])
+    network = MODELS["sequence"]["fast"].build(widths=[8, 8, 8])
     weights = tmp_path / "tiny.safetensors"
     save_weights(
         weights, network.state_dict(), filter_name="sequence", model="fast",
-        options={"widths": [8, 8, 8, 8]}, notes={},
+        options={"widths": [8, 8, 8]}, notes={},
     )  # fmt: skip
     file = tmp_path / "scores.json"
     page = tmp_path / "scores.html"

@@ -156,14 +156,14 @@ def test_pix2pix_cannot_begin_as_another_network(small, index, initial_weights):
     fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
     kind = PatchTrainer if index == 2 else ImageTrainer
     assert stage.initial_weights == initial_weights
-    with pytest.raises(DataError, match=f"'brmr': initial_weights = '{initial_weights}' is for"):
+    with pytest.raises(DataError, match=f"^initial_weights = '{initial_weights}' is for"):
         kind(stage, fabric)
 
 
 def test_the_width_must_be_that_of_the_packaged_weights(small):
     stage = small(load_stages("brmr")[0], model_options=TINY)
     fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
-    with pytest.raises(DataError, match="a generator as it is by default, got one of width 4"):
+    with pytest.raises(DataError, match="another width"):
         ImageTrainer(stage, fabric)
 
 

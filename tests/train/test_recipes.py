@@ -18,13 +18,13 @@ def shrunk(stage, small):
         values["adversarial"] = replace(stage.adversarial, width=4, hidden=8)
     if stage.sequence:
         values["sequence"] = replace(stage.sequence, critic_width=4)
-        values["model_options"] = {"widths": [4, 4, 4, 4]}
+        values["model_options"] = {"widths": [4] * (3 if stage.model == "fast" else 4)}
     if stage.filter == "brmr":
         values["model_options"] = {"width": 4, "max_width": 8, "critic_width": 4}
         values["pairs"] = replace(stage.pairs, size=128, num_mined=2)
         values["blur"] = replace(stage.blur, margin=32, max_blur=4)
-        if stage.initial_weights == "dblrgan":  # they are of the full width
-            values["initial_weights"] = "default"
+    if stage.initial_weights == "dblrgan":  # they are of the full width
+        values["initial_weights"] = "default"
     return small(stage, **values)
 
 

@@ -32,7 +32,8 @@ def known_speed(monkeypatch):
 
 @pytest.fixture
 def stages(small):
-    return [small(stage, steps=2, model_options=TINY) for stage in load_stages("sequence")]
+    tiny = {"steps": 2, "model_options": TINY, "initial_weights": "default"}
+    return [small(stage, **tiny) for stage in load_stages("sequence")]
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class ImageTrainer(_GeneratorTrainer):
         """Let G_i know what `dblrgan` has learned, where the recipe says so."""
         if init is None and self.recipe.initial_weights == "dblrgan":
             assert isinstance(network, BRMRNetworks)
-            start_from_dblrgan(_fast(network.g_image, self.recipe))
+            start_from_dblrgan(network.g_image)
         return network
 
     def part(self, network: nn.Module) -> nn.Module:
@@ -163,8 +163,12 @@ class PatchTrainer(_GeneratorTrainer):
         """Let G_p know what G_i has learned, where the recipe says so."""
         assert isinstance(network, BRMRNetworks)
         if self.recipe.initial_weights == "image":
-            image = _fast(network.g_image, self.recipe)
-            network.g_patch.load_state_dict(image.state_dict())
+            if not isinstance(network.g_image, FastUNetGenerator):
+                raise DataError(
+                    "initial_weights = 'image' is for model 'fast', whose generators are alike, "
+                    f"not {self.recipe.model!r}; leave it out"
+                )
+            network.g_patch.load_state_dict(network.g_image.state_dict())
         return network
 
     def part(self, network: nn.Module) -> nn.Module:
@@ -175,15 +179,6 @@ class PatchTrainer(_GeneratorTrainer):
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch of mined windows and their sharp originals."""
         return self._objective(*batch)
-
-
-def _fast(generator: nn.Module, recipe: Recipe) -> FastUNetGenerator:
-    if not isinstance(generator, FastUNetGenerator):
-        raise DataError(
-            f"recipe {recipe.name!r}: initial_weights = {recipe.initial_weights!r} is for model "
-            f"'fast', not {recipe.model!r}; leave it out"
-        )
-    return generator
 
 
 class BRMRTask:

@@ -65,8 +65,8 @@ class Recipe:
     """The material it can be trained on, by the name that `--data NAME=DIR` has."""
     initial_weights: str = "default"
     """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B);
-    "dblrgan": brmr's image generator begins with what that filter's packaged weights know;
-    "image": its patch generator begins as a copy of the image generator.
+    "dblrgan": brmr's image generator, and sequence's generator, begin with what that filter's
+    packaged weights know; "image": brmr's patch generator begins as a copy of its image generator.
     A later stage starts from the best weights of the one before it."""
     steps: int
     """Optimiser steps of the whole run."""

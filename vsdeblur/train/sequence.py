@@ -12,11 +12,12 @@ from pathlib import Path
 
 import lightning_fabric as fabric_library
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models.sequence import NUM_MOMENTS, SequenceDiscriminator
 from .losses import LOSSES
 from .material import Material
+from .moment_order import moves_left, turned_round
 from .moment_pool import MomentPool
 from .moments import MomentSource, PhotoMoments, VideoMoments
 from .options import TrainOptions
@@ -35,6 +36,7 @@ from .sequence_losses import (
 from .sequence_settings import SequenceSettings
 from .sequence_validation import ExposureSet, ExposureValidation
 from .trainer import Trainer
+from .transfer import start_from_dblrgan
 
 __all__ = ["SequenceTask", "SequenceTrainer"]
 
@@ -50,6 +52,12 @@ class SequenceTrainer(Trainer):
     flow: RAFTFlow | None = None
     """What gives the flow of the restored frames; None = it comes with the batch."""
 
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """Let the generator know what `dblrgan` has learned, where the recipe says so."""
+        if init is None and self.recipe.initial_weights == "dblrgan":
+            start_from_dblrgan(network)
+        return network
+
     @property
     def settings(self) -> SequenceSettings:
         """The terms of the stage."""
@@ -64,6 +72,10 @@ class SequenceTrainer(Trainer):
                 and no network to give them.
         """
         blurred, sharp, *flows = batch
+        if self.settings.canonical_order:
+            turned = moves_left(sharp)
+            sharp = turned_round(sharp, sharp.flip(1), turned)[0]
+            flows = [*turned_round(flows[0], flows[1], turned)] if flows else []
         passes: list[Callable[[], Tensor]] = []
         opened: list[Tensor] = []
         if self.settings.opens_blurred or self.settings.gram:
@@ -129,7 +141,8 @@ class SequenceTrainer(Trainer):
         return in_better_order(restored, sharp) if self.settings.free_order else restored
 
     def _ordered_loss(self, restored: Tensor, sharp: Tensor) -> Tensor:
-        ordered = in_better_order(restored, sharp)
+        canonical = self.settings.canonical_order
+        ordered = restored if canonical else in_better_order(restored, sharp)
         return sum(
             (weight * LOSSES[name](ordered, sharp) for name, weight in self.recipe.losses.items()),
             start=restored.new_zeros(()),

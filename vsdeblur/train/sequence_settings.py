@@ -36,6 +36,9 @@ class SequenceSettings:
     free_order: bool = False
     """Turn a group round where it is nearer to the sharp moments that way, before any term
     compares them (not in the paper): the blurred frame does not tell which way they ran."""
+    canonical_order: bool = False
+    """Turn the sharp moments round where the scene moves left on average, and the flows with them
+    (not in the paper): one order to learn in place of a choice of two."""
     critic_width: int = 64
     """Channels of the discriminator's first layer."""
     critic_learning_rate: float = 1e-4
