@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .layers import (
@@ -26,6 +26,9 @@ from .layers import (
     pad_by_reflection,
     residual_stack,
 )
+
+# It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
+fx.wrap("pad_by_reflection")
 
 __all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "UNetGenerator"]
 
