@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import EngineError
 from ..models.layers import InstanceNorm, NoiseDropout, pad_by_reflection
 from .onnx_writer import Dimension, GraphWriter
 
@@ -146,21 +147,17 @@ def _std_mean(
     return writer.add("Sqrt", [variance], dtype=full), mean
 
 
-def _cropped(
-    writer: GraphWriter,
-    meta: TensorMetadata,
-    x: str,
-    index: tuple[EllipsisType | slice, ...],
-) -> str:
-    """`x[..., :height, :width]`."""
-    beginning, rows, columns = index
-    assert beginning is ...
-    lengths = []
-    for part in (rows, columns):
-        assert isinstance(part, slice)
-        assert part.start is None
-        assert part.step is None
-        lengths.append(writer.length(part.stop))
+def _cropped(writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[object, ...]) -> str:
+    """`x[..., :height, :width]`, where these are dimensions of tensors."""
+    match index:
+        case (
+            EllipsisType(),
+            slice(start=None, stop=Dimension() as height, step=None),
+            slice(start=None, stop=Dimension() as width, step=None),
+        ):
+            lengths = [writer.length(height), writer.length(width)]
+        case _:
+            raise EngineError(f"the model cannot be exported to ONNX: it has the index {index}")
     ends = writer.add("Concat", lengths, dtype=torch.int64, axis=0)
     inputs = [x, writer.integers(0, 0), ends, writer.integers(2, 3)]
     return writer.add("Slice", inputs, dtype=meta.dtype)
