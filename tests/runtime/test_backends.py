@@ -24,10 +24,10 @@ places = pytest.mark.parametrize(
         pytest.param(CUDA, torch.float16, id="cuda-fp16", marks=pytest.mark.needs_gpu),
     ],
 )
+# It compiles for a minute, and Python 3.13.0 makes PyTorch warn.
+INDUCTOR = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Guards may run slower")]
 backends = pytest.mark.parametrize(
-    "backend",
-    # What it compiles for a minute, it keeps: but each test has a cache of its own.
-    [pytest.param(b, marks=pytest.mark.slow if b == "inductor" else ()) for b in BACKENDS],
+    "backend", [pytest.param(b, marks=INDUCTOR if b == "inductor" else ()) for b in BACKENDS]
 )
 
 
@@ -116,6 +116,7 @@ def test_inductor_names_the_compiler_that_is_missing(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Guards may run slower")
 @pytest.mark.skipif(inductor_obstacle(CPU, torch.float32) is not None, reason="no C++ compiler")
 def test_inductor_says_which_network_it_cannot_compile(cache, make_source, monkeypatch):
     class Refused(torch.nn.Module):
