@@ -109,7 +109,9 @@ def restore(
     from .progress import StreamBar
     from .restorers import load_restorer
     from .stream import StreamOptions, restore_file
+    from .stream.paths import check_paths
 
+    check_paths(source, target, overwrite=True)  # before a model is loaded in vain
     stream_options = StreamOptions(
         codec=codec,
         quality=quality,
