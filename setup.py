@@ -38,6 +38,7 @@ EXPORT = ["onnx>=1.18"]
 TRT_RTX = ["tensorrt-rtx>=1.6", *EXPORT]
 # Torch-TensorRT, for all NVIDIA cards, holds PyTorch at the version that it was made for.
 TRT = ["torch-tensorrt>=2.13"]
+PERCEPTUAL = ["torchvision>=0.26"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
 setup(
@@ -73,6 +74,7 @@ setup(
         "export": EXPORT,
         "trt-rtx": TRT_RTX,
         "trt": TRT,
+        "perceptual": PERCEPTUAL,
         "dev": [
             *TRAIN,
             *EVALUATE,

@@ -49,6 +49,11 @@ def write_clip(path: Path) -> list[Frame]:
     return sharp
 
 
+def blurred_frame(scene: int, number: int) -> Frame:
+    """One frame of the clip by itself."""
+    return _frame(_photos()[scene], scene, number)[0]
+
+
 def to_yuv(picture: Frame) -> av.VideoFrame:
     """RGB to 8-bit YUV 4:2:0, BT.709, limited range."""
     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")

@@ -10,7 +10,7 @@ import torch
 
 from vsdeblur import restorers
 from vsdeblur.models import MODELS
-from vsdeblur.models.brmr import BRMRNetworks
+from vsdeblur.models.brmr import BRMRNetworks, build_paper_brmr
 from vsdeblur.restorers import load_restorer
 from vsdeblur.restorers.brmr import BRMROptions, BRMRRestorer
 from vsdeblur.runtime.weights import save_weights
@@ -138,7 +138,7 @@ def brmr_tiny():
 
     def make(critic_reach=15, tile=None, **options):
         torch.manual_seed(3)
-        networks = BRMRNetworks(
+        networks = build_paper_brmr(
             width=4,
             max_width=8,
             critic_width=4,

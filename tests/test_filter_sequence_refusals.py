@@ -16,7 +16,7 @@ from vsdeblur.runtime.weights import save_weights
 def weights(tmp_path_factory):
     """Weights of a small relative of the model "fast", untrained."""
     torch.manual_seed(4)
-    options = {"widths": (8, 8, 8, 8)}
+    options = {"widths": (8, 8, 8)}
     path = tmp_path_factory.mktemp("weights") / "fast.safetensors"
     state = SequenceNet(**options).state_dict()
     save_weights(path, state, filter_name="sequence", model="fast", options=options)
@@ -116,7 +116,7 @@ def test_a_field_based_frame_is_refused(weights, video_format):
 
 def test_a_tile_too_small_for_the_model_is_refused(weights):
     clip = gray(width=2000, height=32)
-    with pytest.raises(vs.Error, match="sequence: tile must be at least 864x864 for this model"):
+    with pytest.raises(vs.Error, match="sequence: tile must be at least 528x528 for this model"):
         sequence(clip, weights=weights, device="cpu", tile=(64, 64)).get_frame(0)
 
 

@@ -8,19 +8,21 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from vsdeblur.models import MODELS
-from vsdeblur.models.brmr import BRMRNetworks, Residual, build_fast_brmr, fold_brmr
+from vsdeblur.models.blur_code import GatedBlock
+from vsdeblur.models.brmr import Residual, build_fast_brmr, build_paper_brmr, fold_brmr
+from vsdeblur.models.fast_unet import FastUNetGenerator
 from vsdeblur.models.layers import InstanceNorm, NoiseDropout, dropout_noise, pad_by_reflection
 from vsdeblur.models.pix2pix import CAMDiscriminator, UNetGenerator
 
-OURS = {"global_skip": True, "head_width": 4}
-BLOCKS = OURS | {"normalize": False, "blocks": (1, 2)}
-"""Forms of the generator beside the paper's: the second is the fast model's."""
+FORMS = [{}, {"global_skip": True}, {"normalize": False}, {"fast": True}]
+"""Forms of the generator: the paper's, two departures from it, and the fast model's own."""
 
 
-def tiny_unet(levels=5, **options):
+def tiny_unet(levels=5, *, fast=False, **options):
     """A U-Net with few channels, whose output visibly differs from its input."""
     torch.manual_seed(1)
-    network = UNetGenerator(levels=levels, width=4, max_width=8, **options).eval()
+    kind = FastUNetGenerator if fast else UNetGenerator
+    network = kind(levels=levels, width=4, max_width=8, **options).eval()
     nn.init.normal_(network.head.weight, 0, 0.3)
     return network
 
@@ -112,6 +114,14 @@ def test_outermost_and_innermost_layers_are_not_normalised():
     ]
 
 
+def test_blocks_lie_on_both_ways_of_the_outermost_levels():
+    network = FastUNetGenerator(levels=5, width=4, max_width=8, blocks=(2, 3, 4))
+    assert [len(stack) for stack in network.encoders] == [2, 3, 4, 1, 1]
+    assert [len(stack) for stack in network.decoders] == [1, 1, 3, 2]
+    assert [down.out_channels for down in network.downs] == [8, 8, 8, 8]
+    assert [up.out_channels for up in network.ups] == [32, 32, 32, 16]
+
+
 @pytest.mark.parametrize(("levels", "size"), [(8, 256), (7, 128), (5, 32)])
 def test_the_innermost_pixel_counts_at_the_training_size(levels, size):
     network, picture = tiny_unet(levels), torch.rand(1, 3, size, size)
@@ -121,9 +131,7 @@ def test_the_innermost_pixel_counts_at_the_training_size(levels, size):
         assert (network(picture) - before).abs().max() > 1e-5
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"global_skip": True}, {"global_skip": True, "head_width": 4}]
-)
+@pytest.mark.parametrize("options", FORMS)
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (1, 1), (17, 33), (64, 32), (45, 100)])
 def test_any_size_comes_back(options, height, width):
     restored = tiny_unet(**options)(torch.rand(2, 3, height, width))
@@ -139,12 +147,12 @@ def test_a_size_that_does_not_fit_is_reflected_and_cropped():
 
 @pytest.mark.slow
 def test_a_large_picture_comes_back():
-    network = tiny_unet(8, global_skip=True, head_width=4)
+    network = tiny_unet(8, fast=True)
     with torch.no_grad():
         assert network(torch.rand(1, 3, 1500, 2000)).shape == (1, 3, 1500, 2000)
 
 
-@pytest.mark.parametrize("options", [{}, {"head_width": 4}, OURS, BLOCKS])
+@pytest.mark.parametrize("options", FORMS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("grey", [0.0, 0.37, 0.5, 1.0])
 def test_a_flat_field_comes_back_flat(options, dtype, grey):
@@ -179,7 +187,7 @@ def test_global_skip_adds_exactly_the_input():
 
 
 def test_the_residual_grows_with_the_contrast_and_not_with_the_brightness():
-    network = tiny_unet(global_skip=True, head_width=4)
+    network = tiny_unet(fast=True)
     picture = torch.rand(1, 3, 32, 32)
     residual = network.residual(picture).detach()
     dimmer = network.residual(0.5 + 0.4 * (picture - 0.5))
@@ -192,7 +200,7 @@ def test_without_a_global_skip_the_output_is_a_picture():
     assert 0.7 < restored.max() <= 1
 
 
-@pytest.mark.parametrize("options", [{}, OURS, BLOCKS])
+@pytest.mark.parametrize("options", FORMS)
 def test_half_precision_gives_the_same_picture(options):
     network, picture = tiny_unet(**options), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -200,28 +208,23 @@ def test_half_precision_gives_the_same_picture(options):
         with torch.autocast("cpu", torch.bfloat16):
             mixed = network(picture)
         half = network.half()(picture.half())
-    assert half.dtype is torch.float16
-    torch.testing.assert_close(half.float(), expected, rtol=0, atol=0.03)
-    torch.testing.assert_close(mixed.float(), expected, rtol=0, atol=0.15)
+    assert half.dtype is (torch.float32 if options.get("fast") else torch.float16)
+    scale = max(1.0, float(expected.std()))
+    torch.testing.assert_close(half.float(), expected, rtol=0, atol=0.03 * scale)
+    torch.testing.assert_close(mixed.float(), expected, rtol=0, atol=0.15 * scale)
 
 
-@pytest.mark.parametrize("options", [{}, OURS, BLOCKS])
+@pytest.mark.parametrize("options", FORMS)
 def test_every_parameter_of_the_generator_receives_a_gradient(options):
     network = tiny_unet(**options, dropout=0.0).train()
+    for block in network.modules():
+        if isinstance(block, GatedBlock):  # at first all gates are 1, and the code does not count
+            nn.init.normal_(block.excite.weight)
     network(torch.rand(2, 3, 32, 32)).square().sum().backward()
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 # Dropout
-
-
-def test_blocks_lie_on_both_ways_of_the_outermost_levels():
-    network = tiny_unet(4, normalize=False, blocks=(1, 2))
-    for stacks in (network.down_blocks, network.up_blocks):
-        assert [len(stack) for stack in stacks] == [1, 2]
-    widths = [stack[0].conv1.in_channels for stack in network.up_blocks]
-    assert widths == [network.downs[level].conv.out_channels for level in range(2)]
-    assert not any(isinstance(module, InstanceNorm) for module in network.modules())
 
 
 def test_three_innermost_decoder_layers_drop_half():
@@ -350,12 +353,12 @@ def test_heat_maps_are_float32_under_autocast():
 
 def test_fast_fits_into_30_megabytes():
     count = sum(parameter.numel() for parameter in build_fast_brmr().parameters())
-    assert round(count / 1e6, 1) == 9.0
+    assert round(count / 1e6, 1) == 5.8
     assert 2 * count < 30e6
 
 
 @pytest.mark.parametrize(
-    ("model", "critic_looks", "expected"), [("fast", 2, 0.22), ("paper", 4.3, 0.6)]
+    ("model", "critic_looks", "expected"), [("fast", 2, 0.178), ("paper", 4.3, 0.6)]
 )
 def test_a_720p_frame_costs_what_the_manifest_says(model, critic_looks, expected):
     def cost(module, *shape):
@@ -374,7 +377,9 @@ def test_a_720p_frame_costs_what_the_manifest_says(model, critic_looks, expected
 
 @pytest.mark.parametrize("global_skip", [False, True])
 def test_folded_networks_give_what_the_networks_give(global_skip):
-    networks = BRMRNetworks(width=4, max_width=8, critic_width=4, global_skip=global_skip).eval()
+    networks = build_paper_brmr(
+        width=4, max_width=8, critic_width=4, global_skip=global_skip
+    ).eval()
     picture, candidate = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
     expected = [networks.g_image(picture), networks.g_patch(picture)]
     judged = networks.d_image(picture, candidate)
@@ -388,7 +393,7 @@ def test_folded_networks_give_what_the_networks_give(global_skip):
 
 
 def test_names_of_the_weights_begin_with_the_networks():
-    networks = BRMRNetworks(width=4, max_width=8, critic_width=4)
+    networks = build_paper_brmr(width=4, max_width=8, critic_width=4)
     assert {name.split(".")[0] for name in networks.state_dict()} == {
         "g_image",
         "d_image",

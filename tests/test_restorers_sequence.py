@@ -202,7 +202,7 @@ def test_tiles_give_what_the_whole_frame_gives():
 
 
 def test_the_same_window_gives_the_same_pixels():
-    network = SequenceNet(widths=(4, 4, 4, 4)).requires_grad_(False)
+    network = SequenceNet(widths=(4, 4, 4)).requires_grad_(False)
     form = MODELS["sequence"]["fast"].fold(network)
     made = restorer(form.network, adds_middle_frame=True, depth=2)
     window = torch.rand(3, 1, 30, 34)

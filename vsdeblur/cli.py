@@ -145,6 +145,15 @@ def restore(
 )  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
+@click.option(
+    "--vgg19", type=click.Path(path_type=Path), metavar="FILE",
+    help="(sequence) torchvision's vgg19-dcbb9e9d.pth, to compare frames by its features.",
+)  # fmt: skip
+@click.option(
+    "--raft", type=click.Path(path_type=Path), metavar="FILE",
+    help="(sequence) torchvision's RAFT weights, such as raft_large_C_T_SKHT_V2-ff5fadd5.pth, for "
+    "the flow of the restored frames.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")

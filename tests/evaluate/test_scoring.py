@@ -110,7 +110,7 @@ def test_the_hash_tells_other_pixels(noise_video, make_set, stub):
 
 def test_sets_of_luma_have_no_rgb_figures(rng, stub):
     frames = rng.integers(0, 256, (5, 24, 24)).astype("u1")
-    window = SimpleNamespace(blurred=frames, sharp=frames[0], moments=frames)
+    window = SimpleNamespace(blurred=frames, sharp=frames[0], moments=frames, flow=None)
     some = EvaluationSet(
         name="photos", title="", split="test", videos=[LumaWindows("a", [window] * 2)]
     )

@@ -66,12 +66,16 @@ def test_moments_are_compared_only_where_there_are_as_many(fake_video):
 
 def test_windows_of_luma(rng):
     frames = rng.integers(0, 256, (5, 16, 16)).astype("u1")
-    window = SimpleNamespace(blurred=frames, sharp=frames[0], moments=frames[1:4])
+    flow = rng.normal(size=(2, 16, 16)).astype("f4")
+    window = SimpleNamespace(blurred=frames, sharp=frames[0], moments=frames[1:4], flow=flow)
     windows = LumaWindows("shake", [window])
     sample = windows.sample(0, radius=1, multiplier=1)
     assert (sample.window[:, 0].numpy() == frames[1:4]).all()
     assert (sample.sharp[0, 0].numpy() == frames[0]).all()
-    assert windows.sample(0, radius=0, multiplier=3).sharp.shape == (3, 1, 16, 16)
+    assert sample.flow is None
+    opened = windows.sample(0, radius=0, multiplier=3)
+    assert opened.sharp.shape == (3, 1, 16, 16)
+    assert opened.flow is flow
     for radius, multiplier in ((3, 1), (2, 7)):
         with pytest.raises(DataError, match=r"shake: windows are of 5 frames"):
             windows.sample(0, radius=radius, multiplier=multiplier)

@@ -11,7 +11,9 @@ from vsdeblur.runtime.compile import BACKENDS, compile_network
 from vsdeblur.runtime.inductor import inductor_obstacle
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
-NAMES = ["dblrgan", "sequence", "brmr-image", "brmr-residual", "brmr-critic"]
+NAMES = ["dblrgan", "sequence", "brmr-image", "brmr-residual", "brmr-fast", "brmr-critic"]
+FLOAT32_OUT = ("brmr-fast", "brmr-critic")
+"""Networks whose result is float32 at any precision."""
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.06, torch.float16: 0.01}
 """Root mean square of the difference, as a share of that of the result."""
 
@@ -60,7 +62,7 @@ def test_a_backend_gives_what_the_network_gives_at_any_size(compiled, backend, d
     for shape in ((1, channels, 32, 24), (2, channels, 16, 40), (1, channels, 32, 24)):
         frames = torch.rand(shape)
         result = network(frames.to(device))
-        assert result.dtype == (torch.float32 if name == "brmr-critic" else dtype)
+        assert result.dtype == (torch.float32 if name in FLOAT32_OUT else dtype)
         assert result.device == device
         assert not result.requires_grad
         assert_close(result, module(frames), dtype)

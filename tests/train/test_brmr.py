@@ -11,11 +11,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from vsdeblur.errors import DataError
-from vsdeblur.models.brmr import BRMRNetworks, build_fast_brmr
+from vsdeblur.models.brmr import build_fast_brmr, build_paper_brmr
 from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
 from vsdeblur.runtime.weights import load_network
 from vsdeblur.train.blur_settings import BlurSettings
-from vsdeblur.train.brmr import PairCritic, conditional_loss
+from vsdeblur.train.brmr import ImageTrainer, PairCritic, PatchTrainer, conditional_loss
 from vsdeblur.train.brmr_validation import rgb_psnr
 from vsdeblur.train.loop import train
 from vsdeblur.train.mining import MinedPool, mine
@@ -107,7 +107,7 @@ def test_judging_teaches_the_generator_alone(critic, train_photos):
 
 
 def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
-    networks = BRMRNetworks(**TINY, global_skip=True, normalize_critic=False).eval()
+    networks = build_paper_brmr(**TINY, global_skip=True, normalize_critic=False).eval()
     for parameter in networks.g_image.head.parameters():
         torch.nn.init.zeros_(parameter)  # the image generator changes nothing
     pool = pool_of(train_photos, size=256)
@@ -138,6 +138,35 @@ def test_rgb_psnr_by_hand():
     assert rgb_psnr(restored, torch.zeros(3, 2, 2)) == pytest.approx(-10 * math.log10(0.03))
 
 
+def test_the_patch_generator_may_begin_as_the_image_generator(small):
+    stage = small(load_stages("brmr")[2], model_options=TINY)
+    assert stage.initial_weights == "image"
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    networks = PatchTrainer(stage, fabric).network
+    patch = networks.g_patch.state_dict()
+    for name, value in networks.g_image.state_dict().items():
+        torch.testing.assert_close(patch[name], value, rtol=0, atol=0)
+    fresh = PatchTrainer(replace(stage, initial_weights="default"), fabric).network
+    assert not torch.equal(fresh.g_patch.stem.weight, fresh.g_image.stem.weight)
+
+
+@pytest.mark.parametrize(("index", "initial_weights"), [(0, "dblrgan"), (2, "image")])
+def test_pix2pix_cannot_begin_as_another_network(small, index, initial_weights):
+    stage = small(load_stages("brmr")[index], model="paper", model_options=TINY)
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    kind = PatchTrainer if index == 2 else ImageTrainer
+    assert stage.initial_weights == initial_weights
+    with pytest.raises(DataError, match=f"'brmr': initial_weights = '{initial_weights}' is for"):
+        kind(stage, fabric)
+
+
+def test_the_width_must_be_that_of_the_packaged_weights(small):
+    stage = small(load_stages("brmr")[0], model_options=TINY)
+    fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
+    with pytest.raises(DataError, match="a generator as it is by default, got one of width 4"):
+        ImageTrainer(stage, fabric)
+
+
 def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, small, tmp_path):
     changes = {
         "model_options": TINY,
@@ -146,6 +175,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
         "steps": 2,
     }
     stages = [small(stage, **changes) for stage in load_stages("brmr")]
+    stages[0] = replace(stages[0], initial_weights="default")
     options = replace(options, num_validation=1, eval_steps=1)
     best = train(stages, options)
     load_network(build_fast_brmr, best, filter_name="brmr", model="fast")
@@ -162,7 +192,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
 
     parts = replace(options, out=tmp_path / "parts", minutes=0)
     train(stages, parts)
-    for _ in range(3):
+    for _ in range(5):
         train(stages, replace(parts, resume=True))
     resumed = torch.load(parts.out / "patch" / "last.ckpt", weights_only=True)
     for name, value in patch["network"].items():

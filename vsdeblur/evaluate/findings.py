@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 
+from ..train.validation import BANDS
+from .motion import MOST_ERROR, MotionScore, score_motion
 from .published import PUBLISHED_WORKINGS, PublishedWorking
 from .scores import SetScores
 
@@ -67,7 +70,63 @@ def find_out(scores: SetScores, filter_name: str) -> list[Finding]:
                 published=PUBLISHED_WORKINGS.get((filter_name, "region_iou")),
             )
         )
+    gain = _blurred_gain(scores)
+    if gain is not None:
+        findings.append(gain)
+    motion = score_motion([frame.figures for frame in scores.frames])
+    if motion is not None:
+        findings += _motion_findings(motion, filter_name)
     return findings
+
+
+def _motion_findings(motion: MotionScore, filter_name: str) -> list[Finding]:
+    verdict = "is" if motion.is_real else "is not"
+    told = {
+        "end_point_error": (
+            f"end-point error in pixels, median over the groups that move ({motion.groups}; of a "
+            f"still sequence {motion.still_error:.3f})",
+            motion.end_point_error,
+        ),
+        "end_point_error_share": (
+            f"end-point error, of a still sequence's (at most {MOST_ERROR:g}, and neighbouring "
+            f"moments that differ: the motion {verdict} real)",
+            motion.error_share,
+        ),
+        "neighbour_difference": (
+            "difference of neighbouring moments in 8-bit levels, mean over the groups that move "
+            f"(of the sharp ones {motion.sharp_change:.3f})",
+            motion.change,
+        ),
+        "right_way": ("share of the groups that move the right way", motion.right_way),
+    }
+    return [
+        Finding(
+            figure=figure,
+            title=title,
+            value=value,
+            published=PUBLISHED_WORKINGS.get((filter_name, figure)),
+        )
+        for figure, (title, value) in told.items()
+    ]
+
+
+def _blurred_gain(scores: SetScores) -> Finding | None:
+    """Of a filter that makes several moments: what it gains where there is blur to remove."""
+    low, high = BANDS["22-32"]
+    groups = [
+        frame.figures
+        for frame in scores.frames
+        if "motion" in frame.figures and low <= frame.figures["input_psnr_luma"] < high
+    ]
+    if not groups:
+        return None
+    return Finding(
+        figure="blurred_gain",
+        title="gain in luma PSNR over repeating the blurred frame in dB, mean over the groups "
+        f"where that has {low:g} to {high:g} dB ({len(groups)})",
+        value=fmean(some["restored_psnr_luma"] - some["input_psnr_luma"] for some in groups),
+        published=None,
+    )
 
 
 def published_seconds(filter_name: str) -> PublishedWorking | None:

@@ -13,6 +13,7 @@ from ..restorers import Restorer
 from ..train.losses import luma_psnr
 from .insight import Insight
 from .metrics import luma_of, qualities, to_8bit, with_luma
+from .motion import motion_figures
 from .samples import Sample
 from .scores import Figures, mean_figures, quality_figures
 
@@ -58,7 +59,7 @@ class Restoration(NamedTuple):
     stages: Mapping[str, Pictures]
     """What it was at each of the `Insight.stages`."""
     figures: Figures
-    """How it was restored, as `Insight.restore` tells."""
+    """How it was restored, as `Insight.restore` tells; and how its moments move."""
     seconds: float
     """Time of the call that restored it; the stages are not in it."""
 
@@ -82,8 +83,12 @@ def restore_sample(restorer: Restorer, insight: Insight, sample: Sample) -> Rest
     given = luma_of(window) if is_luma and window.shape[1] == 3 else window
     (output, figures), seconds = _timed(restorer.device, lambda: insight.restore(given))
     stages = {name: stage.restore(given) for name, stage in insight.stages.items()}
+    restored = _pictures(output, middle, sharp)
+    if len(output) > 1:
+        luma = Pictures.of(output).luma
+        figures = {**figures, **motion_figures(luma, restored.luma, sharp.luma, sample.flow)}
     return Restoration(
-        FramePictures(Pictures.of(middle[None]), _pictures(output, middle, sharp), sharp),
+        FramePictures(Pictures.of(middle[None]), restored, sharp),
         {name: _pictures(output, middle, sharp) for name, output in stages.items()},
         figures,
         seconds,

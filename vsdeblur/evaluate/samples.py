@@ -20,6 +20,9 @@ class Sample(NamedTuple):
     """(2 * radius + 1, C, H, W), uint8: 3 channels of RGB or 1 of luma; the middle one counts."""
     sharp: Tensor
     """(multiplier, C, H, W), uint8."""
+    flow: NDArray[np.float32] | None = None
+    """(2, H, W), (x, y) in pixels: where each place of the first sharp frame is in the last; None
+    = not known, or there is one sharp frame."""
 
 
 class EvaluationVideo(Protocol):

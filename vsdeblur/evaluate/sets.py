@@ -94,6 +94,11 @@ class LumaWindow(Protocol):
         """(M, H, W): views evenly spaced over that exposure."""
         ...
 
+    @property
+    def flow(self) -> NDArray[np.float32]:
+        """(2, H, W): see `Sample.flow`."""
+        ...
+
 
 class LumaWindows:
     """Windows that do not follow one another, as an `EvaluationVideo`.
@@ -124,7 +129,8 @@ class LumaWindows:
                 f"and makes {multiplier}"
             )
         frames = torch.from_numpy(window.blurred[middle - radius : middle + radius + 1])
-        return Sample(frames[:, None], torch.from_numpy(sharp)[:, None])
+        flow = None if multiplier == 1 else window.flow
+        return Sample(frames[:, None], torch.from_numpy(sharp)[:, None], flow)
 
 
 def open_set(text: str, split: str) -> EvaluationSet:

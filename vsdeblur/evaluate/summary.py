@@ -25,6 +25,8 @@ COLUMNS = {
     "ssim_rgb": ("RGB SSIM", ""),
     "warping": ("warping error", "levels"),
     "iterations": ("accepted iterations", ""),
+    "epe": ("end-point error", "px"),
+    "step": ("neighbour difference", "levels"),
 }
 """Columns of the table: their title and unit."""
 MAX_GROUPS = 4

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Motion", "motion_between", "warping_error"]
+__all__ = ["Motion", "dis_flow", "motion_between", "warping_error"]
 
 Plane = NDArray[np.uint8]
 
@@ -37,11 +37,11 @@ def motion_between(before: Plane, frame: Plane) -> Motion:
         before: (H, W), luma of the sharp frame before.
         frame: (H, W), luma of the sharp frame.
     """
-    flow = _flow(frame, before)
+    flow = dis_flow(frame, before)
     height, width = frame.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
     positions = grid + flow
-    back = _sampled(_flow(before, frame), positions)
+    back = _sampled(dis_flow(before, frame), positions)
     disagreement = np.square(flow + back).sum(-1)
     allowed = 0.01 * (np.square(flow).sum(-1) + np.square(back).sum(-1)) + 0.5
     inside = ((positions >= 0) & (positions <= [width - 1, height - 1])).all(-1)
@@ -65,8 +65,16 @@ def warping_error(before: Plane, frame: Plane, motion: Motion) -> float | None:
     return float(np.abs(frame - warped)[motion.valid].mean())
 
 
-def _flow(start: Plane, end: Plane) -> NDArray[np.float32]:
-    """(H, W, 2): where each pixel of `start` goes, in pixels."""
+def dis_flow(start: Plane, end: Plane) -> NDArray[np.float32]:
+    """Optical flow between two pictures, by OpenCV's DIS (medium).
+
+    Args:
+        start: (H, W), luma, at least 12 pixels high and wide.
+        end: As `start`.
+
+    Returns:
+        (H, W, 2): where each pixel of `start` goes, (x, y) in pixels.
+    """
     import cv2
 
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .brmr import BRMRNetworks, build_fast_brmr, fold_brmr
+from .brmr import build_fast_brmr, build_paper_brmr, fold_brmr
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
 from .sequence import SequenceNet, build_paper_sequence, fold_sequence
 from .spec import BRMRSpec, InferenceForm, ModelSpec
@@ -57,14 +57,14 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels_in=(3, 6, 3),
             radius=0,
             channels=3,
-            multiple_of=256,
+            multiple_of=16,
             pads_itself=True,
             receptive_radius=64,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,
         ),
         "paper": BRMRSpec(
-            build=BRMRNetworks,
+            build=build_paper_brmr,
             fold=fold_brmr,
             parts=("g_image", "d_image", "g_patch"),
             channels_in=(3, 6, 3),
@@ -83,11 +83,12 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels_in=(1,),
             radius=1,
             channels=1,
-            multiple_of=16,
+            multiple_of=8,
             pads_itself=True,
-            # 3x3 convolutions reach 12 px at half size, 16 at a quarter, 64 at an eighth and 96 at
-            # a sixteenth; a place within the 16x16 grid adds up to 15.
-            receptive_radius=203,
+            # 3x3 convolutions reach 10 px at half size, 16 at a quarter, 64 at an eighth, and 16
+            # and 10 again on the way up; a place within the 8x8 grid adds up to 7. What the code
+            # tells is of the whole frame.
+            receptive_radius=123,
         ),
         "paper": ModelSpec(
             build=build_paper_sequence,

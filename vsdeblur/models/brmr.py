@@ -6,54 +6,77 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .fast_unet import FastUNetGenerator
 from .pix2pix import CAMDiscriminator, UNetGenerator
 from .spec import InferenceForm
 
-__all__ = ["BRMRNetworks", "HeatMaps", "Residual", "build_fast_brmr", "fold_brmr"]
+__all__ = [
+    "BRMRNetworks",
+    "HeatMaps",
+    "Residual",
+    "build_fast_brmr",
+    "build_paper_brmr",
+    "fold_brmr",
+]
+
+
+type Generator = UNetGenerator | FastUNetGenerator
 
 
 class BRMRNetworks(nn.Module):
     """The three networks that restore a picture, as one, so that one file holds their weights.
 
     Args:
-        width: Channels of the generators at half size.
-        max_width: Channels of the generators at most.
-        critic_width: Channels of the discriminator's conv1.
-        normalize_critic: See `CAMDiscriminator`.
-        global_skip: See `UNetGenerator`.
-        normalize: See `UNetGenerator`.
-        blocks: See `UNetGenerator`.
-        head_width: See `UNetGenerator`.
+        g_image: Deblurs whole pictures.
+        d_image: Judges them.
+        g_patch: Deblurs 128x128 windows of them.
     """
 
-    def __init__(
-        self,
-        *,
-        width: int = 64,
-        max_width: int | None = None,
-        critic_width: int = 64,
-        normalize_critic: bool = True,
-        global_skip: bool = False,
-        normalize: bool = True,
-        blocks: tuple[int, ...] = (),
-        head_width: int = 0,
-    ) -> None:
+    def __init__(self, g_image: Generator, d_image: CAMDiscriminator, g_patch: Generator) -> None:
         super().__init__()
+        self.g_image = g_image
+        self.d_image = d_image
+        self.g_patch = g_patch
 
-        def generator(levels: int) -> UNetGenerator:
-            return UNetGenerator(
-                levels=levels,
-                width=width,
-                max_width=max_width,
-                global_skip=global_skip,
-                normalize=normalize,
-                blocks=blocks,
-                head_width=head_width,
-            )
 
-        self.g_image = generator(8)
-        self.d_image = CAMDiscriminator(width=critic_width, normalize=normalize_critic)
-        self.g_patch = generator(7)
+def build_paper_brmr(
+    *,
+    critic_width: int = 64,
+    normalize_critic: bool = True,
+    **generator: Any,  # noqa: ANN401
+) -> BRMRNetworks:
+    """The model "paper": pix2pix twice, and the paper's discriminator.
+
+    Args:
+        critic_width: Channels of the discriminator's conv1.
+        normalize_critic: See `CAMDiscriminator`.
+        generator: Options of `UNetGenerator` that shall differ.
+    """
+    return BRMRNetworks(
+        UNetGenerator(levels=8, **generator),
+        CAMDiscriminator(width=critic_width, normalize=normalize_critic),
+        UNetGenerator(levels=7, **generator),
+    )
+
+
+def build_fast_brmr(
+    *,
+    critic_width: int = 32,
+    normalize_critic: bool = False,
+    **generator: Any,  # noqa: ANN401
+) -> BRMRNetworks:
+    """The model "fast": small generators, and a critic that looks near each place.
+
+    Args:
+        critic_width: Channels of the discriminator's conv1.
+        normalize_critic: See `CAMDiscriminator`.
+        generator: Options of `FastUNetGenerator` that shall differ.
+    """
+    return BRMRNetworks(
+        FastUNetGenerator(**generator),
+        CAMDiscriminator(width=critic_width, normalize=normalize_critic),
+        FastUNetGenerator(**generator),
+    )
 
 
 class Residual(nn.Module):
@@ -65,7 +88,7 @@ class Residual(nn.Module):
         generator: The trained generator; its layers are shared.
     """
 
-    def __init__(self, generator: UNetGenerator) -> None:
+    def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
@@ -88,25 +111,6 @@ class HeatMaps(nn.Module):
     def forward(self, pair: Tensor) -> Tensor:
         """Blurred and candidate, (N, 6, H, W) in [0, 1] -> H^s and H^b, (N, 2, h, w), float32."""
         return self.discriminator.heat_maps(pair)
-
-
-def build_fast_brmr(**options: Any) -> nn.Module:  # noqa: ANN401
-    """The model "fast": small, with a global skip and a critic that looks near each place.
-
-    Args:
-        options: Those of `BRMRNetworks` that shall differ.
-    """
-    fast: dict[str, Any] = {
-        "width": 32,
-        "max_width": 128,
-        "critic_width": 32,
-        "normalize_critic": False,
-        "global_skip": True,
-        "normalize": False,
-        "blocks": (2, 2, 2),
-        "head_width": 16,
-    }
-    return BRMRNetworks(**fast | options)
 
 
 def fold_brmr(networks: nn.Module) -> InferenceForm:

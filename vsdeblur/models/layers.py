@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
@@ -19,9 +19,13 @@ __all__ = [
     "dropout_noise",
     "pad_by_reflection",
     "residual_stack",
+    "scaled_residual",
 ]
 
 type Padding = Literal["zeros", "replicate"]
+
+FLATNESS = 1 / 255
+"""Contrast, as a standard deviation, below which a picture counts as flat."""
 
 _noise: ContextVar[torch.Generator | None] = ContextVar("noise", default=None)
 
@@ -120,3 +124,19 @@ class ResidualBlock(nn.Module):
 def residual_stack(width: int, count: int, padding_mode: Padding = "replicate") -> nn.Sequential:
     """So many `ResidualBlock`s, one after the other."""
     return nn.Sequential(*(ResidualBlock(width, padding_mode) for _ in range(count)))
+
+
+def scaled_residual(translate: Callable[[Tensor], Tensor], blurred: Tensor) -> Tensor:
+    """A residual that grows with a picture's contrast: what is flat or dark then stays as it is.
+
+    Args:
+        translate: Gives it for a picture of mean 0 and variance 1.
+        blurred: (N, 3, H, W), in [0, 1].
+
+    Returns:
+        (N, 3, H, W), to be added to it.
+    """
+    contrast, mean = torch.std_mean(blurred.float(), dim=(1, 2, 3), keepdim=True)
+    normalized = (blurred - mean) / (contrast + FLATNESS)
+    residual = translate(normalized.to(blurred.dtype)) * contrast
+    return residual.to(blurred.dtype)

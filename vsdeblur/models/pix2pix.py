@@ -18,14 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from .layers import (
-    InstanceNorm,
-    NoiseDropout,
-    ResidualBlock,
-    conv3,
-    pad_by_reflection,
-    residual_stack,
-)
+from .layers import InstanceNorm, NoiseDropout, conv3, pad_by_reflection, scaled_residual
 
 # It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
 fx.wrap("pad_by_reflection")
@@ -35,8 +28,6 @@ __all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "UNetGenerator"]
 CELL = 8
 """Height and width, in pixels, of what one value of a heat map stands for: value (i, j) lies on
 rows 8i to 8i + 7 and columns 8j to 8j + 7."""
-FLATNESS = 1 / 255
-"""Contrast, as a standard deviation, below which a picture counts as flat."""
 DROPOUT_LAYERS = 3
 """Decoder layers with dropout, from the innermost on, as in pix2pix."""
 
@@ -81,8 +72,7 @@ class UNetGenerator(nn.Module):
         dropout: Share of the features dropped in the three innermost decoder layers.
         global_skip: Predict what is to be added to the input, in units of its contrast (not in
             the paper): what is flat or dark then stays as it is.
-        head_width: Channels of two more layers (not in the paper): one at half the picture's size,
-            one at its full size, which sees the picture beside the upsampled features; 0 = none.
+        normalize: Instance normalisation as in pix2pix.
     """
 
     def __init__(
@@ -94,8 +84,6 @@ class UNetGenerator(nn.Module):
         dropout: float = 0.5,
         global_skip: bool = False,
         normalize: bool = True,
-        blocks: tuple[int, ...] = (),
-        head_width: int = 0,
     ) -> None:
         super().__init__()
         self.global_skip = global_skip
@@ -117,20 +105,9 @@ class UNetGenerator(nn.Module):
             )
             for i in reversed(range(levels - 1))
         )
-        self.down_blocks = nn.ModuleList(
-            residual_stack(widths[i], count) for i, count in enumerate(blocks)
-        )
-        self.up_blocks = nn.ModuleList(
-            residual_stack(widths[i], count) for i, count in enumerate(blocks)
-        )
-        self.half_size = conv3(2 * widths[0], head_width) if head_width else None
-        self.full_size = conv3(head_width + 3, head_width) if head_width else None
-        self.head = conv3(head_width or 2 * widths[0], 3)
+        self.head = conv3(2 * widths[0], 3)
         # Without normalisation the layers themselves must keep the scale.
         self.apply(_init_as_pix2pix if normalize else _init_for_leaky_relu)
-        for block in self.modules():
-            if isinstance(block, ResidualBlock):
-                block.calm()
         if global_skip:
             with torch.no_grad():  # the first output is nearly the input
                 self.head.weight.mul_(0.1)
@@ -151,33 +128,20 @@ class UNetGenerator(nn.Module):
 
     def residual(self, blurred: Tensor) -> Tensor:
         """What `global_skip` adds to the input: (N, 3, H, W) -> (N, 3, H, W)."""
-        contrast, mean = torch.std_mean(blurred.float(), dim=(1, 2, 3), keepdim=True)
-        normalized = (blurred - mean) / (contrast + FLATNESS)
-        residual = self._translate(normalized.to(blurred.dtype)) * contrast
-        return residual.to(blurred.dtype)
+        return scaled_residual(self._translate, blurred)
 
     def _translate(self, picture: Tensor) -> Tensor:
         """The U-Net itself, on zero-centred values."""
         height, width = picture.shape[-2:]
-        x = picture = pad_by_reflection(picture, self.multiple_of)
+        x = pad_by_reflection(picture, self.multiple_of)
         skips = []
-        for level, down in enumerate(self.downs):
+        for down in self.downs:
             x = down(x)
-            if level < len(self.down_blocks):
-                x = self.down_blocks[level](x)
             skips.append(x)
         x = skips.pop()
         for up in self.ups:
-            x = up(x)
-            level = len(skips) - 1
-            if level < len(self.up_blocks):
-                x = self.up_blocks[level](x)
-            x = torch.cat([x, skips.pop()], 1)
-        # Few channels are upsampled to the full size: there they cost most.
-        x = x if self.half_size is None else F.relu(self.half_size(x))
+            x = torch.cat([up(x), skips.pop()], 1)
         x = F.interpolate(x, scale_factor=2)
-        if self.full_size is not None:
-            x = F.relu(self.full_size(torch.cat([x, picture.to(x.dtype)], 1)))
         translated: Tensor = self.head(x)
         return translated[..., :height, :width]
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import EngineError
+from ..models.blur_code import BlurCode
 from ..models.layers import InstanceNorm, NoiseDropout
 from .network import NetworkSource
 from .onnx_operations import FUNCTIONS, METHODS, MODULES
@@ -116,7 +117,7 @@ class _Tracer(fx.Tracer):
     """Looks into our own modules, but for those that stand for one operation."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        ours = isinstance(m, InstanceNorm | NoiseDropout)
+        ours = isinstance(m, BlurCode | InstanceNorm | NoiseDropout)
         return ours or super().is_leaf_module(m, module_qualified_name)
 
 

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import EngineError
+from ..models.blur_code import BlurCode
 from ..models.layers import InstanceNorm, NoiseDropout, pad_by_reflection
-from .onnx_writer import Dimension, GraphWriter
+from .onnx_blur_code import blur_code
+from .onnx_writer import Dimension, GraphWriter, mirrored
 
 if TYPE_CHECKING:
     from torch.fx.passes.shape_prop import TensorMetadata
@@ -147,9 +149,13 @@ def _std_mean(
     return writer.add("Sqrt", [variance], dtype=full), mean
 
 
-def _cropped(writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[object, ...]) -> str:
-    """`x[..., :height, :width]`, where these are dimensions of tensors."""
+def _indexed(
+    writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[object, ...]
+) -> str:
+    """`x[..., :height, :width]`, where these are dimensions of tensors, or `x[..., None, None]`."""
     match index:
+        case (EllipsisType(), None, None):
+            return writer.add("Unsqueeze", [x, writer.integers(-2, -1)], dtype=meta.dtype)
         case (
             EllipsisType(),
             slice(start=None, stop=Dimension() as height, step=None),
@@ -166,27 +172,24 @@ def _cropped(writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[obj
 def _padded_by_reflection(
     writer: GraphWriter, meta: TensorMetadata, x: str, multiple_of: int
 ) -> str:
+    multiple = writer.constant(torch.tensor(multiple_of))
     for axis in (2, 3):
-        x = writer.add("Gather", [x, _mirrored(writer, x, axis, multiple_of)], dtype=meta.dtype,
-                       axis=axis)  # fmt: skip
+        index = mirrored(writer, x, axis, multiple)
+        x = writer.add("Gather", [x, index], dtype=meta.dtype, axis=axis)
     return x
 
 
-def _mirrored(writer: GraphWriter, x: str, axis: int, multiple_of: int) -> str:
-    """The index of `pad_by_reflection` along an axis, for any length."""
+def _linear(writer: GraphWriter, meta: TensorMetadata, module: nn.Linear, x: str) -> str:
+    return writer.linear(x, module)
 
-    def whole(kind: str, *inputs: str) -> str:
-        return writer.add(kind, inputs, dtype=torch.int64)
 
-    one = writer.constant(torch.tensor(1))
-    multiple = writer.constant(torch.tensor(multiple_of))
-    length = whole("Squeeze", writer.length(Dimension(x, axis)))
-    last = whole("Sub", length, one)
-    blocks = whole("Add", whole("Div", last, multiple), one)
-    period = whole("Max", whole("Add", last, last), one)
-    places = whole("Range", writer.constant(torch.tensor(0)), whole("Mul", blocks, multiple), one)
-    within = whole("Mod", places, period)
-    return whole("Min", within, whole("Sub", period, within))
+def _parts(
+    writer: GraphWriter, meta: Sequence[TensorMetadata], x: str, count: int, dim: int
+) -> tuple[str, ...]:
+    """Equal parts along a dimension."""
+    sizes = writer.integers(*(part.shape[dim] for part in meta))
+    names = [f"{x}_part_{number}" for number in range(count)]
+    return writer.add_many("Split", [x, sizes], names, dtype=meta[0].dtype, axis=dim)
 
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -194,7 +197,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     operator.sub: _binary("Sub"),
     operator.mul: _binary("Mul"),
     operator.truediv: _binary("Div"),
-    operator.getitem: _cropped,
+    operator.getitem: _indexed,
     torch.cat: _concatenated,
     torch.conv2d: _bare_convolution,
     torch.std_mean: _std_mean,
@@ -206,13 +209,17 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     pad_by_reflection: _padded_by_reflection,
 }
 METHODS: dict[str, Callable[..., Any]] = {
+    "chunk": _parts,
     "float": _cast,
+    "sigmoid": _unary("Sigmoid"),
     "tanh": _unary("Tanh"),
     "to": _cast,
 }
 MODULES: dict[type[nn.Module], Callable[..., Any]] = {
+    BlurCode: blur_code,
     InstanceNorm: _instance_norm,
     NoiseDropout: _nothing,
     nn.Conv2d: _convolution,
     nn.Identity: _nothing,
+    nn.Linear: _linear,
 }

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Dimension", "GraphWriter"]
+__all__ = ["Dimension", "GraphWriter", "mirrored"]
 
 OPSET, IR_VERSION = 18, 10
 
@@ -46,6 +46,22 @@ class GraphWriter:
         self.dtypes[name] = dtype
         return name
 
+    def add_many(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        names: Sequence[str],
+        *,
+        dtype: torch.dtype,
+        **attributes: Any,  # noqa: ANN401
+    ) -> tuple[str, ...]:
+        """Add a node of several results, which get these names."""
+        from onnx import helper
+
+        self._nodes.append(helper.make_node(kind, list(inputs), list(names), **attributes))
+        self.dtypes.update(dict.fromkeys(names, dtype))
+        return tuple(names)
+
     def constant(self, value: Tensor) -> str:
         """Add a constant; returns its name."""
         from onnx import helper
@@ -71,6 +87,11 @@ class GraphWriter:
         """A dimension as a list of one whole number."""
         start = dimension.axis
         return self.add("Shape", [dimension.tensor], dtype=torch.int64, start=start, end=start + 1)
+
+    def linear(self, x: str, layer: nn.Linear) -> str:
+        """Add a fully connected layer: (N, a) -> (N, b)."""
+        inputs = [x, self.constant(layer.weight), self.constant(layer.bias)]
+        return self.add("Gemm", inputs, dtype=layer.weight.dtype, transB=1)
 
     def model(
         self,
@@ -106,3 +127,26 @@ def _onnx_type(dtype: torch.dtype) -> int:
         torch.int64: TensorProto.INT64,
     }
     return types[dtype]
+
+
+def mirrored(writer: GraphWriter, x: str, axis: int, multiple: str) -> str:
+    """The index of `pad_by_reflection` along an axis, for any length.
+
+    Args:
+        writer: The graph.
+        x: What is padded.
+        axis: Along which axis.
+        multiple: A whole number in the graph, which the padded length divides by.
+    """
+
+    def whole(kind: str, *inputs: str) -> str:
+        return writer.add(kind, inputs, dtype=torch.int64)
+
+    one = writer.constant(torch.tensor(1))
+    length = whole("Squeeze", writer.length(Dimension(x, axis)))
+    last = whole("Sub", length, one)
+    blocks = whole("Add", whole("Div", last, multiple), one)
+    period = whole("Max", whole("Add", last, last), one)
+    places = whole("Range", writer.constant(torch.tensor(0)), whole("Mul", blocks, multiple), one)
+    within = whole("Mod", places, period)
+    return whole("Min", within, whole("Sub", period, within))

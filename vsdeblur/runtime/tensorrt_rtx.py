@@ -129,7 +129,9 @@ def tensorrt_rtx_versions() -> dict[str, str]:
     """What an engine depends on besides the network."""
     return {
         "tensorrt_rtx": _version("tensorrt-rtx"),
-        "code": code_digest("onnx_graph", "onnx_operations", "onnx_writer", "tensorrt_rtx"),
+        "code": code_digest(
+            "onnx_blur_code", "onnx_graph", "onnx_operations", "onnx_writer", "tensorrt_rtx"
+        ),
     }
 
 

@@ -1,7 +1,8 @@
 """Training of `brmr`: the image generator and its critic, mining, the patch generator (paper 000).
 
-Stage "image" trains G_i against D_i on whole pictures, stage "patch" G_p against a critic of its
-own on the windows that D_i mines from what G_i makes of the training pictures. The windows are
+Stage "image" trains G_i against D_i on whole pictures (another stage before it may train G_i
+alone), stage "patch" G_p against a critic of its own on the windows that D_i mines from what G_i
+makes of the training pictures. The windows are
 mined when the second stage begins, and kept in its folder.
 """
 
@@ -18,8 +19,10 @@ from torch.nn import functional as F
 
 from ..errors import DataError
 from ..models.brmr import BRMRNetworks
+from ..models.fast_unet import FastUNetGenerator
 from ..models.pix2pix import CELL, CAMDiscriminator, CAMOutput
 from .brmr_validation import PictureValidation
+from .losses import LOSSES
 from .material import Material
 from .mining import MinedPool, mine
 from .options import TrainOptions
@@ -28,6 +31,7 @@ from .pictures import PictureSet
 from .recipe import Recipe
 from .task import Pool
 from .trainer import Trainer
+from .transfer import start_from_dblrgan
 
 __all__ = ["BRMRTask", "ImageTrainer", "PairCritic", "PatchTrainer", "conditional_loss"]
 
@@ -114,11 +118,14 @@ class _GeneratorTrainer(Trainer):
     """Trains one of the generators against a critic; see `Trainer`."""
 
     def _objective(self, blurred: Tensor, sharp: Tensor) -> Tensor:
-        """The conditional GAN's and 100 times L1 (paper 000, equation 5)."""
+        """The conditional GAN's and 100 times L1 (paper 000, equation 5), or the recipe's terms."""
         settings = self.recipe.adversarial
         assert settings is not None
         restored = self.model(blurred).float()
-        loss = self.recipe.losses["l1"] * F.l1_loss(restored, sharp)
+        loss = sum(
+            (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
+            start=restored.new_zeros(()),
+        )
         if settings.weight:
             self.critic.learn(blurred, sharp, restored)
             loss = loss + settings.weight * self.critic.judge(blurred, restored)
@@ -127,6 +134,13 @@ class _GeneratorTrainer(Trainer):
 
 class ImageTrainer(_GeneratorTrainer):
     """Trains G_i and D_i on whole pictures."""
+
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """Let G_i know what `dblrgan` has learned, where the recipe says so."""
+        if init is None and self.recipe.initial_weights == "dblrgan":
+            assert isinstance(network, BRMRNetworks)
+            start_from_dblrgan(_fast(network.g_image, self.recipe))
+        return network
 
     def part(self, network: nn.Module) -> nn.Module:
         """G_i."""
@@ -145,6 +159,14 @@ class ImageTrainer(_GeneratorTrainer):
 class PatchTrainer(_GeneratorTrainer):
     """Trains G_p on mined windows."""
 
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """Let G_p know what G_i has learned, where the recipe says so."""
+        assert isinstance(network, BRMRNetworks)
+        if self.recipe.initial_weights == "image":
+            image = _fast(network.g_image, self.recipe)
+            network.g_patch.load_state_dict(image.state_dict())
+        return network
+
     def part(self, network: nn.Module) -> nn.Module:
         """G_p."""
         assert isinstance(network, BRMRNetworks)
@@ -153,6 +175,15 @@ class PatchTrainer(_GeneratorTrainer):
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch of mined windows and their sharp originals."""
         return self._objective(*batch)
+
+
+def _fast(generator: nn.Module, recipe: Recipe) -> FastUNetGenerator:
+    if not isinstance(generator, FastUNetGenerator):
+        raise DataError(
+            f"recipe {recipe.name!r}: initial_weights = {recipe.initial_weights!r} is for model "
+            f"'fast', not {recipe.model!r}; leave it out"
+        )
+    return generator
 
 
 class BRMRTask:
@@ -205,7 +236,8 @@ class BRMRTask:
             networks = trainer.averaged_network()
             assert isinstance(networks, BRMRNetworks)
             pictures = self._pictures(stage, stage.seed + MINING_SEED, fabric.device, (0, 1))
-            mine(networks, pictures, stage.pairs.num_mined, mined)
+            with fabric.autocast():
+                mine(networks, pictures, stage.pairs.num_mined, mined)
         fabric.barrier()
         return MinedPool(
             mined, batch_size=stage.batch_size, seed=stage.seed, device=fabric.device, share=share

@@ -24,6 +24,8 @@ def run_training(
     validation: Sequence[Path],
     out: Path,
     init: Path | None,
+    vgg19: Path | None,
+    raft: Path | None,
     resume: bool,
     minutes: float | None,
     steps: int | None,
@@ -41,7 +43,9 @@ def run_training(
 
     Raises:
         DataError: Recipe, material or run folder are missing or damaged.
-        OptionError: Device or precision is none that training knows.
+        OptionError: Device or precision is none that training knows, or an option is not for this
+            recipe.
+        WeightsError: Weights to start or to compare with are missing or damaged.
         DeviceError: CUDA was asked for and is absent.
     """
     try:
@@ -60,6 +64,8 @@ def run_training(
         validation=validation,
         out=out,
         init=init,
+        vgg19=vgg19,
+        raft=raft,
         resume=resume,
         minutes=minutes,
         accelerator=accelerator,

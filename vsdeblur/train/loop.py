@@ -14,13 +14,14 @@ from pathlib import Path
 import lightning_fabric as fabric_library
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import DataError, OptionError
 from .brmr import BRMRTask
 from .checkpoint import RunFolder
 from .dblrgan import WindowTask
 from .options import Progress, TrainOptions
 from .recipe import Recipe
 from .report import RunLog
+from .sequence import SequenceTask
 from .speed import flops_per_sample, matrix_rate
 from .task import Pool, Task, Validation
 from .trainer import Trainer
@@ -31,6 +32,7 @@ __all__ = ["Progress", "TrainOptions", "train"]
 TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {
     "dblrgan": WindowTask,
     "brmr": BRMRTask,
+    "sequence": SequenceTask,
 }
 """How each filter's models are trained."""
 
@@ -52,12 +54,15 @@ def train(
 
     Raises:
         DataError: Training material is missing or damaged, or the run cannot be resumed.
+        OptionError: An option is not for this recipe.
+        WeightsError: Weights to start or to compare with are missing, damaged or of another model.
     """
     started = time.monotonic()
     deadline = None if options.minutes is None else started + options.minutes * 60
     folders = [RunFolder(options.out / stage.stage) for stage in stages]
     for stage, folder in zip(stages, folders, strict=True):
         _check_folder(stage, folder, options, is_first=folder is folders[0])
+    _check_networks(stages[0], options)
     task = TASKS[stages[0].filter](stages, options)
     fabric = _fabric(stages, options)
     for folder in folders:
@@ -81,6 +86,14 @@ def train(
             break
     assert weights is not None
     return weights
+
+
+def _check_networks(stage: Recipe, options: TrainOptions) -> None:
+    for name in ("vgg19", "raft"):
+        if getattr(options, name) is not None and stage.filter != "sequence":
+            raise OptionError(
+                f"--{name} is for recipes of sequence; recipe {stage.name!r} trains {stage.filter}"
+            )
 
 
 def _check_folder(

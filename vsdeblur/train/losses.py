@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 __all__ = ["LOSSES", "charbonnier_loss", "frequency_loss", "luma_psnr", "mse_loss", "psnr_loss"]
 
@@ -39,7 +42,8 @@ def mse_loss(restored: Tensor, sharp: Tensor) -> Tensor:
     return (restored - sharp).square().mean()
 
 
-LOSSES = {
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": F.l1_loss,
     "mse": mse_loss,
     "charbonnier": charbonnier_loss,
     "frequency": frequency_loss,

@@ -40,9 +40,8 @@ def _mined(networks: BRMRNetworks, pool: PairPool, index: int) -> tuple[Tensor, 
     pair = pool.pair(index)
     device = next(networks.parameters()).device
     blurred = pair.blurred[None].to(device).float() / 255
-    with torch.autocast(device.type, torch.bfloat16):
-        deblurred = networks.g_image(blurred).float().clamp(0, 1)
-        heat = networks.d_image(blurred, deblurred).heat_blur
+    deblurred = networks.g_image(blurred).float().clamp(0, 1)
+    heat = networks.d_image(blurred, deblurred).heat_blur
     (window,) = mine_windows(heat[0])
     place = (..., window.rows, window.columns)
     codes = (deblurred[0] * 255).round().byte().cpu()

@@ -24,6 +24,12 @@ class TrainOptions:
     """Folder of the run."""
     init: Path | None = None
     """Weights to start from; None = random ones. A resumed run has its own."""
+    vgg19: Path | None = None
+    """torchvision's weights of VGG19, whose features then compare frames (`sequence`); None = those
+    of the discriminator do."""
+    raft: Path | None = None
+    """torchvision's weights of RAFT, which then gives the flow of the restored frames (`sequence`);
+    None = the flow is the true one of the synthesis."""
     resume: bool = False
     """Continue the run that is in `out`."""
     minutes: float | None = None

@@ -12,6 +12,7 @@ from ..errors import DataError
 from .blur_settings import BlurSettings
 from .pair_settings import PairSettings
 from .pool_settings import PoolSettings
+from .sequence_settings import SequenceSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 
@@ -63,7 +64,9 @@ class Recipe:
     sources: dict[str, SourceSettings] = field(default_factory=lambda: {"photos": SourceSettings()})
     """The material it can be trained on, by the name that `--data NAME=DIR` has."""
     initial_weights: str = "default"
-    """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B).
+    """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B);
+    "dblrgan": brmr's image generator begins with what that filter's packaged weights know;
+    "image": its patch generator begins as a copy of the image generator.
     A later stage starts from the best weights of the one before it."""
     steps: int
     """Optimiser steps of the whole run."""
@@ -92,7 +95,7 @@ class Recipe:
     ema: float = 0.999
     """Decay of the exponential moving average of the weights; the average is what is kept."""
     losses: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
-    """Weight of each term: "mse", "charbonnier", "frequency", "psnr"."""
+    """Weight of each term: "l1", "mse", "charbonnier", "frequency", "psnr"."""
     adversarial: AdversarialSettings | None = None
     """Discriminator of the stage; none = content loss alone."""
     seed: int = 1
@@ -100,6 +103,8 @@ class Recipe:
     blur: BlurSettings = field(default_factory=BlurSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     pairs: PairSettings = field(default_factory=PairSettings)
+    sequence: SequenceSettings | None = None
+    """What `sequence` is trained for; none = the paper's first stage, or another filter."""
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of a step: warm-up, plateau, linear decay.
@@ -145,6 +150,7 @@ def _recipe(values: dict[str, Any], path: Path) -> Recipe:
         "pool": PoolSettings,
         "pairs": PairSettings,
         "adversarial": AdversarialSettings,
+        "sequence": SequenceSettings,
     }
     for section, kind in sections.items():
         if section in values:

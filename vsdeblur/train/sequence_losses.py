@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..models.sequence import NUM_MOMENTS
+from .sequence_settings import ADVERSARIAL_WEIGHT, FLOW_WEIGHT
 
 __all__ = [
     "ADVERSARIAL_WEIGHT",
@@ -36,10 +37,6 @@ type Features = Callable[[Tensor], Tensor]
 """What frames are compared by beside their pixels: (N, 1, H, W) in [0, 1] -> (N, C, h, w), such as
 `SequenceDiscriminator.features`, or VGG19's last convolution as in the paper."""
 
-ADVERSARIAL_WEIGHT = 0.0005
-"""alpha of equation (5)."""
-FLOW_WEIGHT = 0.001
-"""beta of equation (5)."""
 MIDDLE = NUM_MOMENTS // 2
 TRIPLES = tuple(
     (start, start + step, start + 2 * step)
@@ -49,18 +46,24 @@ TRIPLES = tuple(
 """The nine ways to take three equally spaced moments (section 3.2), numbered from 0."""
 
 
-def central_content_loss(restored: Tensor, sharp: Tensor, features: Features) -> Tensor:
+def central_content_loss(
+    restored: Tensor, sharp: Tensor, features: Features | None, perceptual_weight: float = 1.0
+) -> Tensor:
     """Squared error of the middle moment and of its features (equation 1).
 
     Args:
         restored: (N, 7, H, W).
         sharp: As `restored`.
-        features: What the perceptual part compares.
+        features: What the perceptual part compares; None = there is no such part.
+        perceptual_weight: Its weight, in relation to the pixels; 1 in the paper.
     """
     ours, true = restored[:, MIDDLE : MIDDLE + 1], sharp[:, MIDDLE : MIDDLE + 1]
+    loss = F.mse_loss(ours, true)
+    if features is None or not perceptual_weight:
+        return loss
     with torch.no_grad():
         true_features = features(true)
-    return F.mse_loss(ours, true) + F.mse_loss(features(ours).float(), true_features.float())
+    return loss + perceptual_weight * F.mse_loss(features(ours).float(), true_features.float())
 
 
 def pair_content_loss(restored: Tensor, sharp: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from .photos import PhotoSet, random_below
 from .recipe import Recipe
 from .synthesis import synthesize
 
-__all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "check_sources"]
+__all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "check_sources", "luma_of_rgb"]
 
 
 class Windows(NamedTuple):
@@ -116,7 +116,9 @@ class VideoSource:
         left = random_below(width - self._size + 1, generator)
         region = (..., slice(top, top + self._size), slice(left, left + self._size))
         frames = [video.blurred(first + n)[region] for n in range(self._num_frames)]
-        return _luma(torch.stack(frames), self._device), _luma(sharp[region], self._device)[None]
+        return luma_of_rgb(torch.stack(frames), self._device), luma_of_rgb(
+            sharp[region], self._device
+        )[None]
 
 
 def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
@@ -143,7 +145,7 @@ def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
             )
 
 
-def _luma(frames: Tensor, device: torch.device) -> Tensor:
+def luma_of_rgb(frames: Tensor, device: torch.device) -> Tensor:
     """(..., 3, H, W) uint8 RGB -> (..., H, W) in [0, 1]."""
     weights = torch.tensor(LUMA, device=device)
     return torch.einsum("...chw,c->...hw", frames.to(device).float(), weights) / 255

@@ -40,6 +40,8 @@ class Exposure:
     """(N, 7, C, H, W), sharp views evenly spaced over the middle exposure, ends included."""
     flow: Tensor | None = None
     """(N, 2, H, W), (x, y) in pixels: where each pixel of the first moment is in the last."""
+    flow_back: Tensor | None = None
+    """As `flow`: where each pixel of the last moment is in the first."""
 
 
 def synthesize(
@@ -57,7 +59,7 @@ def synthesize(
         foreground: (N, C, P, P), other patches, from which the moving objects are cut.
         settings: What the blur is drawn from.
         generator: Source of randomness, on the same device.
-        with_moments: Also return the seven sharp moments and the flow between first and last.
+        with_moments: Also return the seven sharp moments and both flows between first and last.
     """
     draw = Draw(background, generator)
     num = len(background)
@@ -85,8 +87,9 @@ def synthesize(
         return Exposure(blurred, sharp)
     spread = torch.linspace(-0.5, 0.5, NUM_MOMENTS, device=exposure.device) * exposure[:, None]
     moments = scene.views(camera, moving, spread).clamp(0, 1) ** decode[:, None]
-    flow = scene.flow(camera, moving, spread[:, :1], spread[:, -1:])
-    return Exposure(blurred, sharp, moments, flow)
+    first, last = spread[:, :1], spread[:, -1:]
+    flow = scene.flow(camera, moving, first, last)
+    return Exposure(blurred, sharp, moments, flow, scene.flow(camera, moving, last, first))
 
 
 def degrade(

@@ -42,14 +42,14 @@ class Trainer(ABC):
         compiled: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        network = _initialized(recipe, init)
+        self.recipe = recipe
+        network = self.prepared(_initialized(recipe, init), init)
         self.network = network
         part = self.part(network)
         for module in network.modules():
             if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
                 module.to(memory_format=torch.channels_last)
         self.optimizers = _optimizers(part, recipe)
-        self.recipe = recipe
         self.fabric = fabric
         self.step = 0
         self.schedule = Schedule(recipe)
@@ -71,6 +71,10 @@ class Trainer(ABC):
                 if torch.is_autocast_enabled(device)
                 else torch.float32
             )
+
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """The network with the weights that the stage starts from: as `init` or chance has it."""
+        return network
 
     def part(self, network: nn.Module) -> nn.Module:
         """The part of the network that is trained: all of it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -64,13 +65,18 @@ class ValidationSet:
         self.sharp = torch.stack([sharp for _, sharp in pairs])
         """(N, 1, H, W)."""
         middle = self.blurred.shape[1] // 2
-        self.input_psnr = luma_psnr(self.blurred[:, middle : middle + 1], self.sharp)
+        self.input_psnr = self.psnr(self.blurred[:, middle : middle + 1], self.sharp)
         """(N,), dB."""
+
+    @staticmethod
+    def psnr(restored: Tensor, sharp: Tensor) -> Tensor:
+        """Luma PSNR of each window, dB: (N, 1, H, W) in [0, 1] -> (N,)."""
+        return luma_psnr(restored, sharp)
 
     @classmethod
     def from_files(
         cls, files: Sequence[Path], *, num_windows: int, size: int = 192, seed: int = 2026
-    ) -> ValidationSet:
+    ) -> Self:
         """Blur photos: with noise, quantised to 8 bit.
 
         Windows are drawn until `num_windows` have an input between 22 and 32 dB and a quarter as
@@ -87,14 +93,13 @@ class ValidationSet:
             DataError: A photo cannot be read, or they give no window between 22 and 32 dB.
         """
         settings = replace(SETTINGS, size=size)
-        return cls(
-            _chosen_windows(PhotoSet(files, settings.patch_size), num_windows, settings, seed)
-        )
+        photos = PhotoSet(files, settings.patch_size)
+        return cls(cls._chosen(photos, num_windows, settings, seed))
 
     @classmethod
     def from_videos(
         cls, videos: Sequence[PairedVideo], *, num_windows: int, size: int = 192, seed: int = 2026
-    ) -> ValidationSet:
+    ) -> Self:
         """Cut windows out of videos whose blurred frames have sharp partners.
 
         Args:
@@ -118,7 +123,7 @@ class ValidationSet:
 
     def score(self, restored: Tensor) -> Score:
         """Score the restored middle frames, (N, 1, H, W) in [0, 1]."""
-        gain = luma_psnr(restored, self.sharp) - self.input_psnr
+        gain = self.psnr(restored, self.sharp) - self.input_psnr
         gains, counts, inputs = {}, {}, {}
         for name, (low, high) in BANDS.items():
             band = (self.input_psnr >= low) & (self.input_psnr < high)
@@ -128,45 +133,46 @@ class ValidationSet:
                 inputs[name] = float(self.input_psnr[band].mean())
         return Score(gains, counts, inputs, float(gain.mean()))
 
+    @classmethod
+    def _chosen(
+        cls, photos: PhotoSet, num_windows: int, settings: BlurSettings, seed: int
+    ) -> list[tuple[Tensor, Tensor]]:
+        wanted = {"22-32": num_windows, "sharp": num_windows // 4}
+        pairs: list[tuple[Tensor, Tensor]] = []
+        for attempt in range(20 * num_windows):  # photographs want about 4
+            pair = cls._window(photos, settings, seed * 100_000 + attempt)
+            band = cls._band_of(pair, wanted)
+            if band:
+                wanted[band] -= 1
+                pairs.append(pair)
+            if not any(wanted.values()):
+                break
+        if wanted["22-32"] == num_windows:
+            raise DataError(
+                f"the {len(photos)} validation photos give no blurred window between 22 and 32 "
+                "dB: they are too flat, or no photographs; use others"
+            )
+        return pairs
+
+    @classmethod
+    def _band_of(cls, pair: tuple[Tensor, Tensor], wanted: dict[str, int]) -> str | None:
+        blurred, sharp = pair
+        middle = len(blurred) // 2
+        psnr = float(cls.psnr(blurred[None, middle : middle + 1], sharp[None]))
+        for name, missing in wanted.items():
+            low, high = BANDS[name]
+            if missing and low <= psnr < high:
+                return name
+        return None
+
+    @classmethod
+    def _window(cls, photos: PhotoSet, settings: BlurSettings, seed: int) -> tuple[Tensor, Tensor]:
+        """A blurred window and its sharp partner."""
+        generator = torch.Generator().manual_seed(seed)
+        patches = photos.patches(2, generator)
+        exposure = synthesize(patches[:1], patches[1:], settings, generator)
+        blurred = degrade(exposure.blurred[:, :, 0], generator, min_sigma=0.002, max_sigma=0.01)
+        return blurred[0], exposure.sharp[0]
+
 
 SETTINGS = BlurSettings(max_blur=36, blur_exponent=1.5, still_share=0.2)
-
-
-def _chosen_windows(
-    photos: PhotoSet, num_windows: int, settings: BlurSettings, seed: int
-) -> list[tuple[Tensor, Tensor]]:
-    wanted = {"22-32": num_windows, "sharp": num_windows // 4}
-    pairs: list[tuple[Tensor, Tensor]] = []
-    for attempt in range(20 * num_windows):  # photographs want about 4
-        pair = _window(photos, settings, seed * 100_000 + attempt)
-        band = _band_of(pair, wanted)
-        if band:
-            wanted[band] -= 1
-            pairs.append(pair)
-        if not any(wanted.values()):
-            break
-    if wanted["22-32"] == num_windows:
-        raise DataError(
-            f"the {len(photos)} validation photos give no blurred window between 22 and 32 dB: "
-            "they are too flat, or no photographs; use others"
-        )
-    return pairs
-
-
-def _band_of(pair: tuple[Tensor, Tensor], wanted: dict[str, int]) -> str | None:
-    blurred, sharp = pair
-    middle = len(blurred) // 2
-    psnr = float(luma_psnr(blurred[None, middle : middle + 1], sharp[None]))
-    for name, missing in wanted.items():
-        low, high = BANDS[name]
-        if missing and low <= psnr < high:
-            return name
-    return None
-
-
-def _window(photos: PhotoSet, settings: BlurSettings, seed: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    patches = photos.patches(2, generator)
-    exposure = synthesize(patches[:1], patches[1:], settings, generator)
-    blurred = degrade(exposure.blurred[:, :, 0], generator, min_sigma=0.002, max_sigma=0.01)
-    return blurred[0], exposure.sharp[0]

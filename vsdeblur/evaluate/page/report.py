@@ -14,6 +14,7 @@ from uuid import uuid4
 from ...errors import OptionError
 from ..evaluation import Evaluation, Method
 from ..findings import find_out, published_seconds
+from ..order import LEAST_MOTION
 from ..published import PROTOCOLS, Published
 from ..scores import SetScores
 from ..summary import formatted, published_columns, summarize
@@ -39,6 +40,14 @@ PROTOCOL = {
     "forwards or backwards, that has the better luma PSNR",
     "stages": "of a filter with intermediate results: each is scored as the restored frames are; "
     "g_image is the image generator's picture, before any region is refined",
+    "epe": "of a filter that makes several frames of one, in pixels: mean distance of where the "
+    "optical flow from the first of them to the last (OpenCV DIS, medium) leads from where the "
+    "true one does, over the places that stay in the frame; the true flow is that of the "
+    "synthesis or, where it is not known, the one between the sharp frames; input: no motion",
+    "step": "8-bit levels: mean absolute difference of luma between neighbours of the frames made "
+    "of one; input: a still sequence",
+    "motion": f"in pixels: a twentieth of a frame's places move further than this; groups of more "
+    f"than {LEAST_MOTION:g} are asked which way they run (right_way: 1 as the true ones, 0 not)",
     "iterations": "of a filter that works in rounds: how many of them were accepted",
     "region_iou": "intersection over union, in pixels, of the 128x128 window that the critic finds "
     "most blurred and the one that is blurred in a sharp picture, anywhere in it; windows are "

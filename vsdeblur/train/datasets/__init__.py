@@ -12,7 +12,7 @@ from .base import DatasetKind, PairedVideo
 from .dvd import DVD
 from .gopro import GOPRO, GOPRO_GAMMA
 from .gopro_all import GOPRO_ALL, GOPRO_ALL_7, GOPRO_ALL_GAMMA
-from .high_speed import HIGH_SPEED
+from .high_speed import HIGH_SPEED, HIGH_SPEED_7
 from .kitti import KITTI
 from .reds import REDS
 
@@ -32,6 +32,7 @@ DATASETS: dict[str, DatasetKind] = {
         REDS,
         KITTI,
         HIGH_SPEED,
+        HIGH_SPEED_7,
     )
 }
 """Every dataset that can be read, by name."""

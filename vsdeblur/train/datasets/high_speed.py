@@ -6,15 +6,16 @@ Adobe240.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ...errors import DataError
-from .averaging import GAMMA, AveragedVideo
+from .averaging import ENCODED, GAMMA, AveragedVideo
 from .base import DatasetKind
 from .layout import Layout, natural_key
 from .video_file import VideoFile
 
-__all__ = ["HIGH_SPEED", "open_high_speed"]
+__all__ = ["HIGH_SPEED", "HIGH_SPEED_7", "open_high_speed"]
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts")
 LAYOUT = Layout(
@@ -70,4 +71,11 @@ HIGH_SPEED = DatasetKind(
     url=LAYOUT.url,
     layout=LAYOUT.text,
     open=open_high_speed,
+)
+HIGH_SPEED_7 = DatasetKind(
+    name="high-speed-7",
+    title=f"{LAYOUT.title}, 7 frames averaged as stored (paper 002)",
+    url=LAYOUT.url,
+    layout=LAYOUT.text,
+    open=partial(open_high_speed, gamma=ENCODED),
 )

@@ -1,0 +1,103 @@
+"""What a picture tells of its own blur, and layers that make use of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .layers import ResidualBlock, pad_by_reflection
+
+__all__ = ["BlurCode", "GatedBlock", "GatedStack"]
+
+MAX_LAG = 16
+"""How far, in pixels, a derivative is compared with itself."""
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""Down and right."""
+
+
+class BlurCode(nn.Module):
+    """What a picture's gradients tell of its blur, as a vector.
+
+    The autocorrelation of a derivative shows a blur's direction and extent (Yitzhaky and Kopeika,
+    "Identification of blur parameters from motion blurred images", 1997): sharp edges give a peak,
+    a blur of n pixels spreads it over n pixels of its own direction. It is measured, then read by
+    two layers.
+
+    Args:
+        width: Length of the vector.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.read = nn.Linear(2 * len(DIRECTIONS) * MAX_LAG + 2, width)
+        self.code = nn.Linear(width, width)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) -> (N, width)."""
+        luma = picture.float().mean(1)
+        if min(luma.shape[-2:]) < 2 * MAX_LAG:
+            luma = pad_by_reflection(luma, 2 * MAX_LAG)
+        measured = []
+        for derivative in (luma.diff(dim=-1)[:, 1:], luma.diff(dim=-2)[..., 1:]):
+            energy = derivative.square().mean((1, 2)) + 1e-8
+            measured += [energy.log() / 4]
+            for down, right in DIRECTIONS:
+                measured += [
+                    _correlation(derivative, lag * down, lag * right) / energy
+                    for lag in range(1, MAX_LAG + 1)
+                ]
+        features = torch.stack(measured, 1).to(self.read.weight.dtype)
+        return F.relu(self.code(F.relu(self.read(features))))
+
+
+def _correlation(derivative: Tensor, down: int, right: int) -> Tensor:
+    """Mean product of a derivative and itself moved, (N, H, W) -> (N,); every fourth row counts."""
+    height, width = derivative.shape[-2:]
+    here = derivative[:, : height - down : 4, max(0, -right) : width - max(0, right)]
+    there = derivative[:, down::4, max(0, right) : width + min(0, right)]
+    return (here * there).mean((1, 2))
+
+
+class GatedBlock(ResidualBlock):
+    """A residual block whose features are weighted by what is known of the picture's blur.
+
+    What undoes a blur depends on the blur. A layer turns the code into a factor in [0, 2] for each
+    channel (as squeeze and excitation does with means of features, arXiv:1709.01507).
+
+    Args:
+        width: Channels.
+        code_width: Length of the code.
+    """
+
+    def __init__(self, width: int, code_width: int) -> None:
+        super().__init__(width, padding_mode="zeros")
+        self.excite = nn.Linear(code_width, 2 * width)
+        nn.init.zeros_(self.excite.weight)
+        nn.init.zeros_(self.excite.bias)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:  # type: ignore[override]
+        """(N, width, H, W) and (N, code_width) -> the first's shape."""
+        inner, outer = (2 * self.excite(code).sigmoid())[..., None, None].chunk(2, 1)
+        gated: Tensor = x + outer * self.conv2(F.relu(self.conv1(x) * inner))
+        return gated
+
+
+class GatedStack(nn.ModuleList):
+    """`GatedBlock`s, one after the other.
+
+    Args:
+        width: Channels.
+        count: How many.
+        code_width: Length of the code.
+    """
+
+    def __init__(self, width: int, count: int, code_width: int) -> None:
+        super().__init__(GatedBlock(width, code_width) for _ in range(count))
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """As each of them."""
+        for block in self:
+            gated: Tensor = block(x, code)
+            x = gated
+        return x
