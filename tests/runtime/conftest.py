@@ -19,7 +19,8 @@ def cache(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def nothing_announced(monkeypatch):
+def announcements(monkeypatch):
+    """What `auto` says is heard, in each test anew."""
     monkeypatch.setattr(compile_module, "_announced", set())
 
 
@@ -47,7 +48,6 @@ def small_networks():
         "brmr-fast": (fast.get_submodule("g_image"), 3, 1),
         "brmr-critic": (plain.get_submodule("d_image"), 6, 1),
     }
-
 
 
 @pytest.fixture

@@ -149,9 +149,7 @@ def _std_mean(
     return writer.add("Sqrt", [variance], dtype=full), mean
 
 
-def _indexed(
-    writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[object, ...]
-) -> str:
+def _indexed(writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[object, ...]) -> str:
     """`x[..., :height, :width]`, where these are dimensions of tensors, or `x[..., None, None]`."""
     match index:
         case (EllipsisType(), None, None):
