@@ -33,6 +33,11 @@ EVALUATE = [
 ]
 TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
 SEQUENCE = ["opencv-python-headless>=4.10"]
+EXPORT = ["onnx>=1.18"]
+# TensorRT for RTX runs engines on GeForce and RTX cards; they are built anywhere.
+TRT_RTX = ["tensorrt-rtx>=1.6", *EXPORT]
+# Torch-TensorRT, for all NVIDIA cards, holds PyTorch at the version that it was made for.
+TRT = ["torch-tensorrt>=2.13"]
 PERCEPTUAL = ["torchvision>=0.26"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
@@ -58,17 +63,24 @@ setup(
         "pillow>=11",
         "click>=8.1",
         "rich>=14",
+        "platformdirs>=4.3",
+        "filelock>=3.16",
     ],
     extras_require={
         "train": TRAIN,
         "evaluate": EVALUATE,
         "demo": DEMO,
         "sequence": SEQUENCE,
+        "export": EXPORT,
+        "trt-rtx": TRT_RTX,
+        "trt": TRT,
         "perceptual": PERCEPTUAL,
         "dev": [
             *TRAIN,
             *EVALUATE,
             *DEMO,
+            *TRT_RTX,
+            "onnxruntime>=1.22",
             "pytest>=8",
             "playwright>=1.50",
             "setuptools>=77",

@@ -13,6 +13,7 @@ from vsdeblur.models import MODELS
 from vsdeblur.models.brmr import BRMRNetworks, build_paper_brmr
 from vsdeblur.restorers import load_restorer
 from vsdeblur.restorers.brmr import BRMROptions, BRMRRestorer
+from vsdeblur.runtime import compile as compile_module
 from vsdeblur.runtime.weights import save_weights
 
 # The pictures are tiny: threads would only wait for one another, seconds long on a busy machine.
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def fixed_seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def announcements(monkeypatch):
+    """What `auto` says once a process is not heard: by which test would depend on their order."""
+    monkeypatch.setattr(compile_module, "_announce", lambda message: None)
 
 
 @pytest.fixture

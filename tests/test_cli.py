@@ -28,7 +28,7 @@ def refusal(capfd, *arguments):
 def test_doctor_reports_every_part(capfd):
     status, err = run(capfd, "doctor")
     assert status == 0
-    machine = ["Python", "torch", "GPU", "CPU", "TensorRT"]
+    machine = ["Python", "torch", "GPU", "CPU", "backend tensorrt_rtx"]
     parts = ["VapourSynth", "plugins", "vspipe", "PyAV", "OpenCV", "cache", "training"]
     for part in [*machine, *parts, "weights dblrgan fast"]:
         assert part in err
@@ -49,7 +49,7 @@ def test_every_parameter_of_the_manifest_is_an_option(capfd):
         ("--model", "huge", "unknown model 'huge'; choose one of: fast, paper"),
         ("--device", "tpu", "unknown device 'tpu'; choose one of: auto, cpu, cuda, cuda:N"),
         ("--precision", "int4", "unknown precision 'int4'; choose one of: auto, fp32, fp16, bf16"),
-        ("--backend", "magic", "unknown backend 'magic'; choose one of: auto, eager"),
+        ("--backend", "magic", "unknown backend 'magic'; choose one of: auto, tensorrt_rtx"),
         ("--tile", "big", "tile must be a pair (width, height)"),
         ("--scene-threshold", "2", "scene_threshold must be a number from 0.0 to 1.0 or none"),
         ("--filter", "sharpen", "unknown filter 'sharpen'; choose one of: dblrgan"),

@@ -8,7 +8,7 @@ import torch
 from vsdeblur import restorers
 from vsdeblur.errors import DeviceError, OptionError, WeightsError
 from vsdeblur.models import MODELS
-from vsdeblur.restorers import load_restorer
+from vsdeblur.restorers import load_restorer, parts
 from vsdeblur.runtime.weights import save_weights
 
 FAST = MODELS["dblrgan"]["fast"]
@@ -17,14 +17,14 @@ FAST = MODELS["dblrgan"]["fast"]
 @pytest.fixture
 def loads(monkeypatch):
     """An empty network cache, and the list of files read into it."""
-    files, load_network = [], restorers.load_network
+    files, load_network = [], parts.load_network
 
     def counted(build, path, **options):
         files.append(path)
         return load_network(build, path, **options)
 
     monkeypatch.setattr(restorers, "_loaded", {})
-    monkeypatch.setattr(restorers, "load_network", counted)
+    monkeypatch.setattr(parts, "load_network", counted)
     return files
 
 

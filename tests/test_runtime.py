@@ -11,7 +11,6 @@ from torch import nn
 from vsdeblur.errors import DeviceError, OptionError, WeightsError
 from vsdeblur.runtime import device as device_module
 from vsdeblur.runtime import weights as weights_module
-from vsdeblur.runtime.compile import compile_network
 from vsdeblur.runtime.device import resolve_device, resolve_dtype
 from vsdeblur.runtime.weights import load_network, save_weights, sha256_of
 
@@ -102,21 +101,6 @@ def test_unknown_precision_is_refused():
     with pytest.raises(OptionError) as error:
         resolve_dtype("int8", CPU)
     assert str(error.value) == "unknown precision 'int8'; choose one of: auto, fp32, fp16, bf16"
-
-
-def test_unknown_backend_is_refused():
-    with pytest.raises(OptionError) as error:
-        compile_network(nn.Identity(), "onnx", CPU, torch.float32)
-    assert str(error.value) == "unknown backend 'onnx'; choose one of: auto, eager"
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("backend", ["auto", "eager"])
-def test_compiled_network_runs_in_its_precision_without_gradients(backend, dtype):
-    network = compile_network(nn.Conv2d(5, 1, 3, padding=1), backend, CPU, dtype)
-    output = network(torch.rand(1, 5, 8, 8))
-    assert output.dtype is dtype
-    assert not output.requires_grad
 
 
 # Weights files

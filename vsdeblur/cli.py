@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from . import __version__
+from .cli_engines import engines, export
 from .cli_options import ManyFolders, check_speed, filter_options, parsed
 from .errors import DeblurError
 from .manifest import load_manifest
@@ -108,7 +109,9 @@ def restore(
     from .progress import StreamBar
     from .restorers import load_restorer
     from .stream import StreamOptions, restore_file
+    from .stream.paths import check_paths
 
+    check_paths(source, target, overwrite=True)  # before a model is loaded in vain
     stream_options = StreamOptions(
         codec=codec,
         quality=quality,
@@ -210,6 +213,10 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
         found = run_evaluation(filter_name, data=data, on_progress=bar.update, **options)
     print_tables(found, Console())
     return 0
+
+
+app.add_command(engines)
+app.add_command(export)
 
 
 @app.command()

@@ -45,11 +45,12 @@ def findings() -> Iterator[Finding]:
     yield Finding("Python", True, platform.python_version())
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "torch": _torch,
-        "TensorRT": _tensorrt,
+        "backends": _backends,
         "VapourSynth": _vapoursynth,
         "PyAV": _pyav,
         "OpenCV": _opencv,
         "weights": _weights,
+        "cache": _cache,
         "training": _training,
     }
     for part, check in checks.items():
@@ -78,13 +79,36 @@ def _torch() -> Iterator[Finding]:
     yield Finding("CPU", True, f"{capability}, {torch.get_num_threads()} threads, {native}")
 
 
-def _tensorrt() -> Iterator[Finding]:
-    for package in ("torch-tensorrt", "torch-tensorrt-rtx", "tensorrt-rtx"):
-        found = _version(package)
-        if found:
-            yield Finding("TensorRT", None, f"{package} {found}", "no backend of ours uses it yet")
-            return
-    yield Finding("TensorRT", None, "not installed", "not needed: no backend of ours uses it yet")
+def _backends() -> Iterator[Finding]:
+    """What `auto` takes on the device that it would take, and why not the others."""
+    from .runtime.compile import choose
+    from .runtime.device import resolve_device, resolve_dtype
+
+    device = resolve_device("auto")
+    dtype = resolve_dtype("auto", device)
+    choice = choose(device, dtype)
+    precision = str(dtype).removeprefix("torch.")
+    yield Finding("backend", True, f"auto takes {choice.backend} on {device} in {precision}")
+    for name, reason in choice.others.items():
+        found, _, advice = reason.partition(": ")
+        yield Finding(f"backend {name}", None, found, advice)
+
+
+def _cache() -> Iterator[Finding]:
+    """Where engines are kept, and whether they can be."""
+    from .runtime.engine_cache import EngineCache
+
+    cache = EngineCache()
+    problem = cache.problem()
+    if problem:
+        advice = "set VSDEBLUR_CACHE to a folder that can be written to"
+        yield Finding("cache", False, f"{cache.folder}: {problem}", advice)
+        return
+    kept = list(cache.entries())
+    damaged = sum(not entry.intact for entry in kept)
+    found = f"{cache.folder}, {len(kept)} engines, {sum(e.size for e in kept) / 1e6:.0f} MB"
+    advice = f"{damaged} damaged: vsdeblur engines prune" if damaged else ""
+    yield Finding("cache", True, found, advice)
 
 
 def _vapoursynth() -> Iterator[Finding]:
@@ -132,12 +156,11 @@ def _weights() -> Iterator[Finding]:
                 yield Finding(part, None, "none shipped yet", "train it, or use another model")
                 continue
             try:
-                load_restorer(facts.name, model=model.name, device="cpu")
+                load_restorer(facts.name, model=model.name, device="cpu", backend="eager")
             except DeblurError as error:
                 yield Finding(part, False, str(error), "reinstall vsdeblur")
             else:
                 yield Finding(part, True, str(model.weights))
-    yield Finding("cache", None, "none: no backend keeps engines yet")
 
 
 def _training() -> Iterator[Finding]:

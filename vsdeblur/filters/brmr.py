@@ -35,6 +35,7 @@ def brmr(
     backend: str = "auto",
     tile: tuple[int, int] | None = None,
     weights: str | None = None,
+    cache: str | None = None,
 ) -> vs.VideoNode:
     """Remove blur frame by frame, or show where it is (paper 000, adversarial BRMR).
 
@@ -59,9 +60,10 @@ def brmr(
         model: "fast" or "paper".
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto" or "eager".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
         tile: Width and height of tiles in pixels; None = whole frames.
         weights: A .safetensors file to use in place of the packaged weights.
+        cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
 
     Returns:
         A clip of the same format, size, length and frame properties; GRAYS for "heatmap" and
@@ -87,6 +89,7 @@ def brmr(
         "backend": backend,
         "tile": tile,
         "weights": weights,
+        "cache": cache,
     }
     try:
         clip = check_clip(clip)

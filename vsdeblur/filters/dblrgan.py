@@ -24,6 +24,7 @@ def dblrgan(
     tile: tuple[int, int] | None = None,
     scene_threshold: float | None = None,
     weights: str | None = None,
+    cache: str | None = None,
 ) -> vs.VideoNode:
     """Remove motion blur from a clip (paper 001, DBLRGAN).
 
@@ -33,11 +34,12 @@ def dblrgan(
         model: "fast" (a small U-Net) or "paper" (DBLRNet, 27 times the work).
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto" or "eager".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
         tile: Width and height of tiles in pixels; None = whole frames.
         scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
             scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present.
         weights: A .safetensors file to use in place of the packaged weights.
+        cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
 
     Returns:
         A clip of the same format, size, length and frame properties.
@@ -55,6 +57,7 @@ def dblrgan(
         "tile": tile,
         "scene_threshold": scene_threshold,
         "weights": weights,
+        "cache": cache,
     }
     try:
         clip = check_clip(clip)

@@ -39,6 +39,7 @@ def sequence(
     tile: tuple[int, int] | None = None,
     scene_threshold: float | None = None,
     weights: str | None = None,
+    cache: str | None = None,
 ) -> vs.VideoNode:
     """Open each frame into the sharp moments of its exposure (paper 002).
 
@@ -65,12 +66,13 @@ def sequence(
         model: "fast" or "paper".
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto" or "eager".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
         tile: Width and height of tiles in pixels; None = whole frames.
         scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
             scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present. A
             neighbour from another scene does not decide the order.
         weights: A .safetensors file to use in place of the packaged weights.
+        cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
 
     Returns:
         A clip of the same format and size with 7, 42 or 287 times as many frames.
@@ -93,6 +95,7 @@ def sequence(
         "tile": tile,
         "scene_threshold": scene_threshold,
         "weights": weights,
+        "cache": cache,
     }
     try:
         clip = check_clip(clip)

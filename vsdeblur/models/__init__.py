@@ -31,6 +31,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
         "fast": ModelSpec(
             build=FastDBLRNet,
             fold=_fold_fast,
+            channels_in=(5,),
             radius=2,
             channels=1,
             multiple_of=8,
@@ -41,6 +42,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
         "paper": ModelSpec(
             build=DBLRNet,
             fold=_fold_dblrnet,
+            channels_in=(5,),
             radius=2,
             channels=1,
             multiple_of=1,
@@ -52,9 +54,11 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             build=build_fast_brmr,
             fold=fold_brmr,
             parts=("g_image", "d_image", "g_patch"),
+            channels_in=(3, 6, 3),
             radius=0,
             channels=3,
             multiple_of=16,
+            pads_itself=True,
             receptive_radius=64,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,
@@ -63,9 +67,11 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             build=build_paper_brmr,
             fold=fold_brmr,
             parts=("g_image", "d_image", "g_patch"),
+            channels_in=(3, 6, 3),
             radius=0,
             channels=3,
             multiple_of=256,
+            pads_itself=True,
             receptive_radius=64,
             critic_reach=None,
         ),
@@ -74,9 +80,11 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
         "fast": ModelSpec(
             build=SequenceNet,
             fold=fold_sequence,
+            channels_in=(1,),
             radius=1,
             channels=1,
             multiple_of=8,
+            pads_itself=True,
             # 3x3 convolutions reach 10 px at half size, 16 at a quarter, 64 at an eighth, and 16
             # and 10 again on the way up; a place within the 8x8 grid adds up to 7. What the code
             # tells is of the whole frame.
@@ -85,9 +93,11 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
         "paper": ModelSpec(
             build=build_paper_sequence,
             fold=fold_sequence,
+            channels_in=(1,),
             radius=1,
             channels=1,
             multiple_of=8,
+            pads_itself=True,
             # The same at twice the resolution: 6 + 8 + 32 + 48, and up to 7.
             receptive_radius=101,
         ),

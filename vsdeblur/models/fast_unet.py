@@ -11,11 +11,14 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .blur_code import BlurCode, GatedStack
 from .layers import NoiseDropout, ResidualBlock, pad_by_reflection, scaled_residual
+
+# It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
+fx.wrap("pad_by_reflection")
 
 __all__ = ["FastUNetGenerator"]
 

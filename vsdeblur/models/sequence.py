@@ -16,12 +16,15 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .blur_code import BlurCode, GatedStack
 from .layers import InstanceNorm, pad_by_reflection
 from .spec import InferenceForm
+
+# It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
+fx.wrap("pad_by_reflection")
 
 __all__ = [
     "NUM_MOMENTS",

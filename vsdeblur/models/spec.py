@@ -31,12 +31,16 @@ class ModelSpec:
     parts: tuple[str, ...] = ("",)
     """Names of the inference form's submodules that run, and are compiled, each on its own; "" is
     the whole."""
+    channels_in: tuple[int, ...]
+    """Channels of each part's input."""
     radius: int
     """Frames needed on each side of the one being restored."""
     channels: int
     """1 for luma, 3 for RGB."""
     multiple_of: int
     """Height and width in pixels must divide by this (the network's total downsampling)."""
+    pads_itself: bool = False
+    """Whether the network takes frames of any size nevertheless, and pads them by reflection."""
     receptive_radius: int
     """How far, in pixels, an output pixel can depend on the input around it."""
 

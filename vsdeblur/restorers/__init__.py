@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..errors import OptionError, WeightsError
-from ..manifest import ModelFacts, load_manifest
+from ..errors import OptionError
+from ..manifest import load_manifest
 from ..models import MODELS, BRMRSpec, ModelSpec
 from ..runtime.compile import compile_network
 from ..runtime.device import resolve_device, resolve_dtype
+from ..runtime.engine_cache import EngineCache, cache_folder
 from ..runtime.network import Network
-from ..runtime.weights import load_network, sha256_of
+from ..runtime.weights import sha256_of
 from .base import Restorer, window_offsets
 from .brmr import BRMROptions, BRMRRestorer
 from .dblrgan import WindowRestorer
+from .parts import find_weights, load_parts
 from .sequence import SequenceOptions, SequenceRestorer
 
 __all__ = ["Restorer", "load_restorer", "window_offsets"]
@@ -98,6 +100,7 @@ def load_restorer(
     backend: str = "auto",
     tile: tuple[int, int] | None = None,
     weights: str | Path | None = None,
+    cache: str | Path | None = None,
     **options: object,
 ) -> Restorer:
     """Load a filter's algorithm, ready to restore windows.
@@ -107,15 +110,17 @@ def load_restorer(
         model: Model of the filter; None = its default.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto" or "eager".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
         tile: Width and height of tiles in pixels; None = whole frames.
         weights: A .safetensors file to use in place of the packaged weights.
+        cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
         options: The filter's own parameters, as in the manifest.
 
     Raises:
         OptionError: A name or value is not allowed.
         DeviceError: The device or precision is not available here.
         WeightsError: The weights are missing, damaged or of another model.
+        EngineError: The backend asked for cannot run here, or cannot compile the model.
     """
     facts = load_manifest().filter(name)
     for temporal in [p.name for p in facts.parameters.values() if p.temporal]:
@@ -127,44 +132,51 @@ def load_restorer(
         "backend": backend,
         "tile": tile,
         "weights": weights,
+        "cache": cache,
     }
     checked = facts.check(given | ({"model": model} if model is not None else {}))
     torch_device = resolve_device(checked["device"])
     dtype = resolve_dtype(checked["precision"], torch_device)
-    path, sha256 = _weights_of(facts.models[checked["model"]], checked["weights"])
-    spec = MODELS[name][checked["model"]]
-    key = (name, checked["model"], checked["backend"], torch_device, dtype)
-    with _loaded_lock:
-        loaded = _cached(key, spec, path, sha256)
+    path, sha256 = find_weights(facts.models[checked["model"]], checked["weights"])
     own = {p.name: checked[p.name] for p in facts.own_parameters if p.name != "model"}
+    spec = MODELS[name][checked["model"]]
+    request = _Request(
+        filter_name=name,
+        model=checked["model"],
+        backend=checked["backend"],
+        device=torch_device,
+        dtype=dtype,
+        dropout=bool(own.get("dropout")),
+        cache=cache_folder(checked["cache"]),
+    )
+    with _loaded_lock:
+        loaded = _cached(request, path, sha256)
     return _RESTORERS[name](loaded, spec, torch_device, checked["tile"], **own)
 
 
-def _weights_of(model: ModelFacts, given: str | None) -> tuple[Path, str | None]:
-    if given is not None:
-        return Path(given), None
-    if model.weights is None:
-        raise WeightsError(
-            f"no weights are shipped for model {model.name!r} yet; train it and give the file "
-            "as weights=FILE, or use another model"
-        )
-    return model.weights, model.sha256
+class _Request(NamedTuple):
+    """What is to be loaded, but for the weights."""
+
+    filter_name: str
+    model: str
+    backend: str
+    device: torch.device
+    dtype: torch.dtype
+    dropout: bool
+    cache: Path
 
 
-def _cached(key: tuple[object, ...], spec: ModelSpec, path: Path, sha256: str | None) -> _Loaded:
-    name, model, backend, device, dtype = key
+def _cached(request: _Request, path: Path, sha256: str | None) -> _Loaded:
     # What the hash should be is part of the key: a file given by hand is not checked, ours is.
-    identity = (*key, sha256_of(path) if path.is_file() else None, sha256)
+    identity = (*request, sha256_of(path) if path.is_file() else None, sha256)
     if identity not in _loaded:
-        network = load_network(
-            spec.build, path, filter_name=str(name), model=str(model), sha256=sha256
+        sources, adds_middle_frame = load_parts(
+            request.filter_name, request.model, path, sha256=sha256, dropout=request.dropout
         )
-        assert isinstance(device, torch.device)
-        assert isinstance(dtype, torch.dtype)
-        form = spec.fold(network)
+        cache = EngineCache(request.cache)
         networks = {
-            part: compile_network(form.network.get_submodule(part), str(backend), device, dtype)
-            for part in spec.parts
+            part: compile_network(source, request.backend, request.device, request.dtype, cache)
+            for part, source in sources.items()
         }
-        _loaded[identity] = _Loaded(networks, form.adds_middle_frame)
+        _loaded[identity] = _Loaded(networks, adds_middle_frame)
     return _loaded[identity]

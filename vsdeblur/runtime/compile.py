@@ -2,33 +2,162 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
 import torch
-from torch import nn
 
-from ..errors import OptionError
-from .eager import compile_eager
-from .network import Network
+from ..errors import EngineError, OptionError
+from .eager import compile_eager, eager_obstacle
+from .engine_cache import EngineCache
+from .inductor import compile_inductor, inductor_obstacle
+from .network import Network, NetworkSource
+from .tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
+from .tensorrt_rtx import compile_tensorrt_rtx, tensorrt_rtx_obstacle, tensorrt_rtx_versions
 
-__all__ = ["BACKENDS", "compile_network"]
+__all__ = ["BACKENDS", "Backend", "Choice", "choose", "compile_network", "is_current"]
 
-BACKENDS = {"auto": compile_eager, "eager": compile_eager}
-"""Name -> function from (inference form, device, dtype) to a network."""
+log = logging.getLogger("vsdeblur")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """One way to run a network."""
+
+    obstacle: Callable[[torch.device, torch.dtype], str | None]
+    """Why it cannot run on a device in a precision, and the cure; None = it can."""
+    compile: Callable[[NetworkSource, torch.device, torch.dtype, EngineCache], Network]
+    versions: Callable[[], dict[str, str]] | None = None
+    """What its engines depend on besides the network and the card; None = it keeps none."""
+
+
+BACKENDS: dict[str, Backend] = {
+    "tensorrt_rtx": Backend(
+        obstacle=tensorrt_rtx_obstacle, compile=compile_tensorrt_rtx, versions=tensorrt_rtx_versions
+    ),
+    "tensorrt": Backend(
+        obstacle=tensorrt_obstacle, compile=compile_tensorrt, versions=tensorrt_versions
+    ),
+    "eager": Backend(obstacle=eager_obstacle, compile=compile_eager),
+    "inductor": Backend(obstacle=inductor_obstacle, compile=compile_inductor),
+}
+"""All backends, the one that "auto" would rather take first; what follows eager it never takes."""
+
+NOT_BY_AUTO = {"inductor": "gains little on a CPU, and compiles for minutes; ask for it by name"}
+NO_DROPOUT = "dropout=True needs a network that draws anew for each frame: use backend='eager'"
+
+_announced: set[str] = set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What "auto" takes, and why not the others."""
+
+    backend: str
+    others: dict[str, str]
+    """Name of each other backend -> why it was not taken."""
+
+
+def choose(device: torch.device, dtype: torch.dtype, *, dropout: bool = False) -> Choice:
+    """The backend that "auto" takes: the best that works there, by the order of `BACKENDS`.
+
+    Args:
+        device: Where the network is to run.
+        dtype: Precision it is to run in.
+        dropout: Whether it is to drop features out.
+    """
+    others = dict(NOT_BY_AUTO)
+    taken = ""
+    for name, reason in _reasons(device, dtype, dropout=dropout):
+        if name in NOT_BY_AUTO:
+            others[name] = reason or NOT_BY_AUTO[name]
+        elif reason is not None:
+            others[name] = reason
+        elif taken:
+            others[name] = f"{taken} is faster"
+        else:
+            taken = name
+    return Choice(backend=taken, others=others)
+
+
+def is_current(key: Mapping[str, str]) -> bool:
+    """Whether a cached engine's key is of the code and the libraries that are installed."""
+    backend = BACKENDS.get(key.get("backend", ""))
+    if backend is None or backend.versions is None:
+        return False
+    return backend.versions().items() <= key.items()
+
+
+def _reasons(
+    device: torch.device, dtype: torch.dtype, *, dropout: bool
+) -> Iterator[tuple[str, str | None]]:
+    """Each backend, and why it cannot run there."""
+    for name, backend in BACKENDS.items():
+        without = NO_DROPOUT if dropout and name != "eager" else None
+        yield name, without or backend.obstacle(device, dtype)
 
 
 def compile_network(
-    network: nn.Module, backend: str, device: torch.device, dtype: torch.dtype
+    source: NetworkSource,
+    backend: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    cache: EngineCache | None = None,
 ) -> Network:
-    """Compile the inference form of a model.
+    """Make a network ready to run.
 
     Args:
-        network: Inference form of a model, on the CPU in float32.
-        backend: "auto" or the name of a backend.
+        source: Inference form of a model.
+        backend: "auto" or the name of a backend, which then is taken or refused.
         device: Where it is to run.
         dtype: Precision it is to run in.
+        cache: Where compiled engines are kept; None = the usual folder.
 
     Raises:
         OptionError: No backend has that name.
+        EngineError: The backend asked for cannot run there, or cannot compile the network.
     """
+    cache = cache or EngineCache()
+    if backend == "auto":
+        return _compile_best(source, device, dtype, cache)
     if backend not in BACKENDS:
-        raise OptionError(f"unknown backend {backend!r}; choose one of: {', '.join(BACKENDS)}")
-    return BACKENDS[backend](network, device, dtype)
+        names = ", ".join(["auto", *BACKENDS])
+        raise OptionError(f"unknown backend {backend!r}; choose one of: {names}")
+    reason = dict(_reasons(device, dtype, dropout=source.dropout))[backend]
+    if reason is not None:
+        raise EngineError(f"backend {backend!r} is not available on {device}: {reason}")
+    return BACKENDS[backend].compile(source, device, dtype, cache)
+
+
+def _compile_best(
+    source: NetworkSource, device: torch.device, dtype: torch.dtype, cache: EngineCache
+) -> Network:
+    choice = choose(device, dtype, dropout=source.dropout)
+    try:
+        network = BACKENDS[choice.backend].compile(source, device, dtype, cache)
+    except EngineError as error:
+        if choice.backend == "eager":
+            raise
+        _announce(f"backend: eager on {device}, because {choice.backend} failed: {error}")
+        return compile_eager(source, device, dtype, cache)
+    better = list(BACKENDS)[: list(BACKENDS).index(choice.backend)]
+    reasons = "; ".join(f"{name}: {choice.others[name]}" for name in better)
+    _announce(
+        f"backend: {choice.backend} on {device}, the best that works here"
+        + (f" ({reasons})" if reasons else "")
+    )
+    return network
+
+
+def _announce(message: str) -> None:
+    """Say something once a process, on stderr, also where nobody has set logging up (vspipe)."""
+    if message in _announced:
+        return
+    _announced.add(message)
+    if log.hasHandlers():
+        log.info("%s", message)
+    elif sys.stderr is not None:
+        record = log.makeRecord(log.name, logging.INFO, __file__, 0, message, (), None)
+        logging.StreamHandler().handle(record)

@@ -1,33 +1,102 @@
-"""The eager backend: PyTorch as it is."""
+"""The eager backend: PyTorch as it is, with CUDA graphs on a GPU."""
 
 from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
 
-from .network import Network
+from .engine_cache import EngineCache
+from .network import Network, NetworkSource
 
-__all__ = ["compile_eager"]
+__all__ = ["compile_eager", "eager_obstacle"]
+
+MAX_GRAPHS = 4
+"""Input shapes of which a network keeps a CUDA graph; each holds the memory of a run."""
+WARM_UP_RUNS = 3
+"""Runs before a graph is captured, in which libraries choose their kernels."""
 
 
-def compile_eager(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Network:
+def eager_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Why this backend cannot run there: there is no such reason."""
+    return None
+
+
+def compile_eager(
+    source: NetworkSource, device: torch.device, dtype: torch.dtype, cache: EngineCache
+) -> Network:
     """Move the network to the device and run it there.
 
+    On a GPU each input shape is captured in a CUDA graph at its first run: small frames then do
+    not wait for Python.
+
     Args:
-        network: Inference form of a model.
+        source: What to run.
         device: Where it runs.
         dtype: Precision of weights and input.
+        cache: Not needed: nothing is built.
 
     Returns:
         (N, T, H, W) in any precision -> (N, C, H, W) in `dtype`.
     """
-    network = network.eval().requires_grad_(False)
-    network = network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = source.module.eval().requires_grad_(False)
+    module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    graphs = _Graphs(module) if device.type == "cuda" and not source.dropout else None
 
     def run(frames: Tensor) -> Tensor:
         frames = frames.to(dtype).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            output: Tensor = network(frames)
+            output: Tensor = module(frames) if graphs is None else graphs.run(frames)
             return output
 
     return run
+
+
+class _Graphs:
+    """A network's CUDA graphs, one for each input shape."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._graphs: OrderedDict[torch.Size, _Graph] = OrderedDict()
+        self._lock = Lock()
+
+    def run(self, frames: Tensor) -> Tensor:
+        with self._lock, torch.cuda.device(frames.device):
+            if frames.shape not in self._graphs:
+                while len(self._graphs) >= MAX_GRAPHS:
+                    # Its memory is given back: nothing may still be running in it.
+                    torch.cuda.synchronize()
+                    self._graphs.popitem(last=False)
+                self._graphs[frames.shape] = _Graph(self._module, frames)
+            self._graphs.move_to_end(frames.shape)
+            return self._graphs[frames.shape].run(frames)
+
+
+class _Graph:
+    """A captured run; its buffers are its own, so one run after the other, on any stream."""
+
+    def __init__(self, module: nn.Module, frames: Tensor) -> None:
+        self._input = frames.clone(memory_format=torch.preserve_format)
+        self._finished = torch.cuda.Event()
+        self._graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP_RUNS):
+                module(self._input)
+        torch.cuda.current_stream().wait_stream(stream)
+        # Other threads go on copying frames while this one captures.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._output: Tensor = module(self._input)
+        self._finished.record()
+
+    def run(self, frames: Tensor) -> Tensor:
+        stream = torch.cuda.current_stream()
+        stream.wait_event(self._finished)
+        self._input.copy_(frames)
+        self._graph.replay()
+        output = self._output.clone()
+        self._finished.record(stream)
+        return output

@@ -1,0 +1,133 @@
+"""The ONNX models give in another runtime what the networks give here."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vsdeblur.errors import EngineError
+from vsdeblur.models import MODELS
+from vsdeblur.models.layers import InstanceNorm
+from vsdeblur.runtime.onnx_graph import describe, onnx_model
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+GENERATORS = [
+    pytest.param(name, model, part, channels, id="-".join(filter(None, (name, model, part))),
+                 marks=pytest.mark.slow if (name, model) == ("brmr", "paper") else ())
+    for name, models in MODELS.items()
+    for model, spec in models.items()
+    for part, channels in zip(spec.parts, spec.channels_in, strict=True)
+]  # fmt: skip
+
+
+def session(model):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+
+def run(model, frames):
+    (output,) = session(model).run(None, {"frames": frames.numpy()})
+    return torch.from_numpy(output)
+
+
+def relative(result, expected):
+    assert result.shape == expected.shape
+    return float((result.float() - expected).abs().max() / expected.abs().max())
+
+
+@pytest.mark.parametrize(("name", "model", "part", "channels"), GENERATORS)
+def test_every_generator_is_the_same_in_onnxruntime_at_any_size(name, model, part, channels):
+    spec = MODELS[name][model]
+    network = spec.fold(spec.build()).network.get_submodule(part).eval().requires_grad_(False)
+    running = session(onnx_model(network, channels, torch.float32, {}))
+    step = 1 if spec.pads_itself else spec.multiple_of
+    # Small ones, beyond what one reflection gives, and a batch.
+    for batch, height, width in ((1, 16, 24), (2, 24 + step, 16 + 2 * step)):
+        frames = torch.rand(batch, channels, height // step * step, width // step * step)
+        (output,) = running.run(None, {"frames": frames.numpy()})
+        assert relative(torch.from_numpy(output), network(frames)) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["dblrgan", "sequence", "brmr-image", "brmr-residual"])
+def test_half_precision_models_are_near_to_the_network(make_source, name):
+    source = make_source(name)
+    frames = torch.rand(1, source.channels, 32, 48)
+    model = onnx_model(source.module, source.channels, torch.float16, {})
+    result = run(model, frames.half())
+    assert result.dtype == torch.float16
+    assert relative(result, source.module(frames)) < 0.02
+
+
+def test_heat_maps_are_float32_in_half_precision(make_source):
+    source = make_source("brmr-critic")
+    frames = torch.rand(1, 6, 32, 48)
+    result = run(onnx_model(source.module, 6, torch.float16, {}), frames.half())
+    assert result.dtype == torch.float32
+    assert relative(result, source.module(frames)) < 0.02
+
+
+def test_statistics_are_float32_in_half_precision():
+    # In half precision the squares of these would overflow.
+    frames = 300 + 100 * torch.rand(1, 2, 8, 8)
+    model = onnx_model(nn.Sequential(InstanceNorm()), 2, torch.float16, {})
+    assert relative(run(model, frames.half()), InstanceNorm()(frames.half().float())) < 0.01
+
+
+def test_bfloat16_is_kept(make_source):
+    source = make_source()
+    model = onnx.load_from_string(onnx_model(source.module, 5, torch.bfloat16, {}))
+    types = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
+    assert types == {onnx.TensorProto.BFLOAT16}
+
+
+def test_height_width_and_batch_are_free_and_metadata_say_what_it_is(make_source):
+    source = make_source("dblrgan")
+    facts = describe(source, torch.float32, gives_residual=True)
+    model = onnx.load_from_string(onnx_model(source.module, 5, torch.float32, facts))
+    shape = model.graph.input[0].type.tensor_type.shape
+    assert [d.dim_param or d.dim_value for d in shape.dim] == ["batch", 5, "height", "width"]
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert said == facts
+    assert said["height_and_width_divide_by"] == "4"
+    assert said["weights_sha256"] == source.digest
+    assert "middle" in said["output"]
+
+
+def test_the_network_is_not_changed(make_source):
+    source = make_source("brmr-image")
+    frames = torch.rand(1, 3, 16, 16)
+    before = source.module(frames)
+    onnx_model(source.module, 3, torch.float16, {})
+    torch.testing.assert_close(source.module(frames), before, rtol=0, atol=0)
+
+
+def test_pixel_unshuffling_keeps_pytorchs_order():
+    frames = torch.arange(2 * 4 * 6, dtype=torch.float32).view(1, 2, 4, 6)
+    model = onnx_model(nn.Sequential(Unshuffle()), 2, torch.float32, {})
+    np.testing.assert_array_equal(run(model, frames), nn.functional.pixel_unshuffle(frames, 2))
+
+
+class Unshuffle(nn.Module):
+    def forward(self, x):
+        return nn.functional.pixel_unshuffle(x, 2)
+
+
+def test_an_operation_without_a_line_is_refused():
+    class Odd(nn.Module):
+        def forward(self, x):
+            return x.cumsum(1)
+
+    with pytest.raises(EngineError, match=r"cannot be exported to ONNX: .*'cumsum'"):
+        onnx_model(Odd(), 2, torch.float32, {})
+
+
+def test_an_index_of_another_kind_is_refused():
+    class Odd(nn.Module):
+        def forward(self, x):
+            return x[..., :3, 1:]
+
+    with pytest.raises(EngineError, match=r"cannot be exported to ONNX: it has the index "):
+        onnx_model(Odd(), 2, torch.float32, {})
