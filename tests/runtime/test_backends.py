@@ -133,3 +133,21 @@ def test_inductor_says_which_network_it_cannot_compile(cache, make_source, monke
         EngineError, match=r"^inductor could not compile odd: .*use backend='eager'"
     ):
         network(torch.rand(1, 5, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("brmr-fast", True), ("sequence", True), ("dblrgan", False)]
+)
+def test_what_is_measured_is_not_rounded_first(make_source, name, kept):
+    source = make_source(name)
+    assert (source.input_dtype(torch.bfloat16) is torch.float32) == kept
+    assert source.input_dtype(torch.float16) is torch.float16
+
+
+def test_eager_measures_blur_in_float32(cache, make_source):
+    source = make_source("sequence")
+    seen = []
+    source.module.blur_code.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    frames = 0.5 + torch.rand(1, 1, 32, 32) / 512  # bfloat16 knows two values there
+    compile_network(source, "eager", CPU, torch.bfloat16, cache)(frames)
+    assert torch.equal(seen[0], frames)

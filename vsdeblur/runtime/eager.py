@@ -42,11 +42,12 @@ def compile_eager(
         (N, T, H, W) in any precision -> (N, C, H, W) in `dtype`.
     """
     module = source.module.eval().requires_grad_(False)
+    input_dtype = source.input_dtype(dtype)
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     graphs = _Graphs(module) if device.type == "cuda" and not source.dropout else None
 
     def run(frames: Tensor) -> Tensor:
-        frames = frames.to(dtype).contiguous(memory_format=torch.channels_last)
+        frames = frames.to(input_dtype).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             output: Tensor = module(frames) if graphs is None else graphs.run(frames)
             return output

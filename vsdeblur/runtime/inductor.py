@@ -55,13 +55,14 @@ def compile_inductor(
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache.folder / "inductor"))
     module = source.module.eval().requires_grad_(False)
+    input_dtype = source.input_dtype(dtype)
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     compiled: Callable[[Tensor], Tensor] = torch.compile(module, fullgraph=True)
     seen: set[torch.Size] = set()
     lock = Lock()
 
     def run(frames: Tensor) -> Tensor:
-        frames = frames.to(dtype).contiguous(memory_format=torch.channels_last)
+        frames = frames.to(input_dtype).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             if frames.shape in seen:
                 output = compiled(frames)

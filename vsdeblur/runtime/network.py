@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+
+from ..models.blur_code import BlurCode
 
 __all__ = ["Network", "NetworkSource"]
 
@@ -30,3 +33,11 @@ class NetworkSource:
     """sha256 of the weights file."""
     dropout: bool = False
     """Whether dropout may be asked for at any run (see `dropout_noise`)."""
+
+    def input_dtype(self, dtype: torch.dtype) -> torch.dtype:
+        """What frames are given in to a network that runs in `dtype`.
+
+        Bfloat16 is coarser than 8-bit codes: in it, a blur cannot be measured.
+        """
+        measures = any(isinstance(module, BlurCode) for module in self.module.modules())
+        return torch.float32 if measures and dtype is torch.bfloat16 else dtype
