@@ -37,6 +37,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             # 3x3 convolutions reach 10 px at half size, 24 at a quarter, 64 at an eighth, and 24
             # and 10 again on the way up; a place within the 8x8 grid adds up to 7.
             receptive_radius=139,
+            values_per_pixel=36,
         ),
         "paper": ModelSpec(
             build=DBLRNet,
@@ -45,6 +46,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=1,
             multiple_of=1,
             receptive_radius=35,
+            values_per_pixel=640,
         ),
     },
     "brmr": {
@@ -56,6 +58,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=3,
             multiple_of=256,
             receptive_radius=64,
+            values_per_pixel=95,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,
         ),
@@ -67,6 +70,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=3,
             multiple_of=256,
             receptive_radius=64,
+            values_per_pixel=264,
             critic_reach=None,
         ),
     },
@@ -80,6 +84,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             # 3x3 convolutions reach 12 px at half size, 16 at a quarter, 64 at an eighth and 96 at
             # a sixteenth; a place within the 16x16 grid adds up to 15.
             receptive_radius=203,
+            values_per_pixel=71,
         ),
         "paper": ModelSpec(
             build=build_paper_sequence,
@@ -89,6 +94,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             multiple_of=8,
             # The same at twice the resolution: 6 + 8 + 32 + 48, and up to 7.
             receptive_radius=101,
+            values_per_pixel=289,
         ),
     },
 }

@@ -39,13 +39,15 @@ class ModelSpec:
     """Height and width in pixels must divide by this (the network's total downsampling)."""
     receptive_radius: int
     """How far, in pixels, an output pixel can depend on the input around it."""
+    values_per_pixel: float
+    """Numbers that the inference form holds at once for each pixel of its input, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BRMRSpec(ModelSpec):
     """A model of adversarial BRMR: an image generator, its critic and a patch generator.
 
-    `multiple_of` and `receptive_radius` speak of the generators. Instance
+    `multiple_of`, `receptive_radius` and `values_per_pixel` speak of the generators. Instance
     normalisation lets every pixel depend on the whole picture: `receptive_radius` is how far the
     picture around a tile is worth looking at, not a bound.
     """

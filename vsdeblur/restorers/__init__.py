@@ -31,6 +31,8 @@ class _Loaded(NamedTuple):
     """Part of the model (see `ModelSpec.parts`) -> what runs it."""
     adds_middle_frame: bool
     """See `InferenceForm`."""
+    dtype: torch.dtype
+    """In which the networks run."""
 
 
 _loaded: dict[tuple[object, ...], _Loaded] = {}
@@ -39,10 +41,20 @@ _loaded_lock = Lock()
 
 
 def _dblrgan(
-    loaded: _Loaded, spec: ModelSpec, device: torch.device, tile: tuple[int, int] | None
+    loaded: _Loaded,
+    spec: ModelSpec,
+    device: torch.device,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
 ) -> Restorer:
     return WindowRestorer(
-        loaded.networks[""], spec, device, tile, adds_middle_frame=loaded.adds_middle_frame
+        loaded.networks[""],
+        spec,
+        device,
+        tile,
+        adds_middle_frame=loaded.adds_middle_frame,
+        frame_type=loaded.dtype,
+        **options,
     )
 
 
@@ -166,5 +178,5 @@ def _cached(key: tuple[object, ...], spec: ModelSpec, path: Path, sha256: str | 
             part: compile_network(form.network.get_submodule(part), str(backend), device, dtype)
             for part in spec.parts
         }
-        _loaded[identity] = _Loaded(networks, form.adds_middle_frame)
+        _loaded[identity] = _Loaded(networks, form.adds_middle_frame, dtype)
     return _loaded[identity]
