@@ -37,7 +37,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             # 3x3 convolutions reach 10 px at half size, 24 at a quarter, 64 at an eighth, and 24
             # and 10 again on the way up; a place within the 8x8 grid adds up to 7.
             receptive_radius=139,
-            values_per_pixel=36,
+            values_per_pixel=41,
         ),
         "paper": ModelSpec(
             build=DBLRNet,
@@ -46,7 +46,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=1,
             multiple_of=1,
             receptive_radius=35,
-            values_per_pixel=640,
+            values_per_pixel=645,
         ),
     },
     "brmr": {
@@ -70,7 +70,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=3,
             multiple_of=256,
             receptive_radius=64,
-            values_per_pixel=264,
+            values_per_pixel=267,
             critic_reach=None,
         ),
     },
@@ -84,7 +84,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             # 3x3 convolutions reach 12 px at half size, 16 at a quarter, 64 at an eighth and 96 at
             # a sixteenth; a place within the 16x16 grid adds up to 15.
             receptive_radius=203,
-            values_per_pixel=71,
+            values_per_pixel=72,
         ),
         "paper": ModelSpec(
             build=build_paper_sequence,
@@ -94,7 +94,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             multiple_of=8,
             # The same at twice the resolution: 6 + 8 + 32 + 48, and up to 7.
             receptive_radius=101,
-            values_per_pixel=289,
+            values_per_pixel=290,
         ),
     },
 }
