@@ -40,7 +40,8 @@ class ModelSpec:
     receptive_radius: int
     """How far, in pixels, an output pixel can depend on the input around it."""
     values_per_pixel: float
-    """Numbers that the inference form holds at once for each pixel of a frame, its input among them."""
+    """Numbers that the inference form holds at once for each pixel of a frame, at most; its input
+    is among them."""
 
 
 @dataclass(frozen=True, kw_only=True)
