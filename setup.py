@@ -51,7 +51,9 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.12",
     packages=find_packages(include=["vsdeblur", "vsdeblur.*"]),
-    package_data={"vsdeblur": ["py.typed", "train/recipes/*.toml", "evaluate/page/*.html"]},
+    package_data={
+        "vsdeblur": ["py.typed", "benchmark/*.vpy", "train/recipes/*.toml", "evaluate/page/*.html"]
+    },
     cmdclass={"build_py": BuildWithData},
     entry_points={"console_scripts": ["vsdeblur = vsdeblur.cli:main"]},
     install_requires=[

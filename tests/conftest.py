@@ -262,9 +262,19 @@ class StubRestorer:
 
     radius, multiplier, channels = 2, 1, 1
     device = torch.device("cpu")
+    frame_type, adds_middle_frame, num_streams = torch.float32, False, 1
 
     def __init__(self, function):
         self.restore = function
+
+    def prepared_size(self, height, width):
+        return height, width
+
+    def complete(self, frame, height, width):
+        assert frame.shape == (height, width)
+
+    def run(self, frames):
+        return self.restore(frames[:, None])[0, 0]
 
 
 @pytest.fixture

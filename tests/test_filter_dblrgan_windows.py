@@ -161,13 +161,13 @@ def test_threshold_takes_the_place_of_the_marks(stubbed, flat_clip):
 def test_each_frame_is_decoded_once_in_linear_access(
     monkeypatch, stubbed, flat_clip, rng, threshold
 ):
-    decoded, decode = [], LumaCoding.decode
+    decoded, exceeds = [], LumaCoding.exceeds
 
-    def counted(coding, plane, device):
+    def counted(coding, plane):  # asked once for each frame that is brought to its place
         decoded.append(np.asarray(plane).flat[0])
-        return decode(coding, plane, device)
+        return exceeds(coding, plane)
 
-    monkeypatch.setattr(LumaCoding, "decode", counted)
+    monkeypatch.setattr(LumaCoding, "exceeds", counted)
     values = rng.permutation(24) / np.float32(24)
     restored = stubbed(weighted_mean)(flat_clip(values), scene_threshold=threshold)
     for n in range(24):
@@ -234,14 +234,14 @@ def test_several_frames_are_restored_at_once(stubbed, flat_clip, threads):
 
 
 def test_a_failed_frame_can_be_asked_for_again(monkeypatch, stubbed, flat_clip):
-    decode, failures = LumaCoding.decode, [MemoryError("out of memory")]
+    read, failures = LumaCoding.read, [MemoryError("out of memory")]
 
-    def failing(coding, plane, device):
+    def failing(coding, numbers, luma):
         if failures:
             raise failures.pop()
-        return decode(coding, plane, device)
+        return read(coding, numbers, luma)
 
-    monkeypatch.setattr(LumaCoding, "decode", failing)
+    monkeypatch.setattr(LumaCoding, "read", failing)
     restored = stubbed(mean)(flat_clip([0.5, 0.5]))
     with pytest.raises(vs.Error, match="out of memory"):
         restored.get_frame(0)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from . import __version__
+from .benchmark.command import benchmark
 from .cli_engines import engines, export
 from .cli_options import ManyFolders, check_speed, filter_options, parsed
 from .errors import DeblurError
@@ -58,6 +59,9 @@ def app() -> None:
     handler = RichHandler(console=_console(), show_path=False, show_time=False)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+
+app.add_command(benchmark)
 
 
 @app.command()

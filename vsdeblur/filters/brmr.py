@@ -61,7 +61,7 @@ def brmr(
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
-        tile: Width and height of tiles in pixels; None = whole frames.
+        tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         weights: A .safetensors file to use in place of the packaged weights.
         cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import torch
+from typing import cast
+
+import numpy as np
 import vapoursynth as vs
-from torch import Tensor
 
 from ..errors import DeblurError
 from ..manifest import load_manifest
-from ..restorers import Restorer, load_restorer
-from .planes import check_clip, coding_of, on_luma, refuse_fields, write_luma
-from .window import FrameCache, frame_offsets, mark_cuts, shifted
+from ..restorers import load_restorer
+from ..restorers.base import LumaRestorer
+from ..restorers.planes import PlaneRestorer
+from ..runtime.luma import LumaCoding
+from .planes import check_clip, coding_of, coding_of_clip, on_luma, refuse_fields
+from .window import frame_offsets, mark_cuts, shifted
 
 __all__ = ["dblrgan", "restore_windows"]
+
+IN_FLIGHT = 4
+"""Frames at work at once at most: one on its way there, one in the network, one on its way back,
+and one that its thread is slow with; each further stream has another."""
 
 
 def dblrgan(
     clip: vs.VideoNode,
     model: str = "fast",
+    num_streams: int = 1,
     device: str = "auto",
     precision: str = "auto",
     backend: str = "auto",
@@ -32,10 +41,12 @@ def dblrgan(
         clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
             8 to 16 bit integer, half or float. Of YUV and GRAY only luma is read and written.
         model: "fast" (a small U-Net) or "paper" (DBLRNet, 27 times the work).
+        num_streams: Frames that a GPU works on at once, 1 to 8. More fill a large card with small
+            frames, and take as much more memory; the CPU always takes one.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
-        tile: Width and height of tiles in pixels; None = whole frames.
+        tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
             scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present.
         weights: A .safetensors file to use in place of the packaged weights.
@@ -51,6 +62,7 @@ def dblrgan(
     """
     options = {
         "model": model,
+        "num_streams": num_streams,
         "device": device,
         "precision": precision,
         "backend": backend,
@@ -66,11 +78,12 @@ def dblrgan(
         restorer = load_restorer("dblrgan", **checked)
     except DeblurError as error:
         raise vs.Error(f"dblrgan: {error}") from error
-    return on_luma(clip, lambda luma: restore_windows(luma, restorer, threshold, "dblrgan"))
+    in_steps = cast(LumaRestorer, restorer)
+    return on_luma(clip, lambda luma: restore_windows(luma, in_steps, threshold, "dblrgan"))
 
 
 def restore_windows(
-    clip: vs.VideoNode, restorer: Restorer, threshold: float | None, name: str
+    clip: vs.VideoNode, restorer: LumaRestorer, threshold: float | None, name: str
 ) -> vs.VideoNode:
     """Run a luma restorer over every frame's window.
 
@@ -81,23 +94,29 @@ def restore_windows(
         name: Filter's name, for error messages.
     """
     num_frames, radius = clip.num_frames, restorer.radius
-    cache: FrameCache[Tensor] = FrameCache(capacity=2 * radius + 1 + vs.core.num_threads)
+    in_flight = min(vs.core.num_threads, IN_FLIGHT + restorer.num_streams)
+    planes = PlaneRestorer(restorer, clip.height, clip.width, coding_of_clip(clip), in_flight)
     marked = mark_cuts(clip) if threshold is not None else clip
-    clips = [clip, *(shifted(marked, offset) for offset in range(-radius, radius + 1))]
+    clips = [shifted(marked, offset) for offset in range(-radius, radius + 1)]
+    if marked is not clip:
+        clips.append(clip)
 
     def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        middle, *window = f
+        window = f[: 2 * radius + 1]
+        middle = window[radius] if marked is clip else f[-1]
+
+        def read(number: int) -> tuple[np.ndarray, LumaCoding]:
+            frame = window[radius + number - n]
+            return np.asarray(frame[0]), coding_of(frame)
+
         try:
             refuse_fields(middle)
             offsets = frame_offsets(n, num_frames, window, threshold)
-            luma = [uploaded(n + offset, window[radius + offset]) for offset in offsets]
-            restored = restorer.restore(torch.stack(luma))
+            restored = middle.copy()
+            planes.restore([n + offset for offset in offsets], read, np.asarray(restored[0]))
         except DeblurError as error:
             raise vs.Error(f"{name}: {error}") from error
-        return write_luma(middle, coding_of(middle).encode(restored[0]))
-
-    def uploaded(number: int, frame: vs.VideoFrame) -> Tensor:
-        return cache.get(number, lambda: coding_of(frame).decode(frame[0], restorer.device))
+        return restored
 
     # ModifyFrame alone calls `restore` one frame at a time; inside FrameEval several run at once.
     return clip.std.FrameEval(lambda n: clip.std.ModifyFrame(clips, restore), clip_src=clips)

@@ -11,7 +11,7 @@ from ..errors import UnsupportedClipError
 from ..manifest import load_manifest
 from ..runtime.luma import LumaCoding
 
-__all__ = ["check_clip", "coding_of", "on_luma", "repeated", "write_luma"]
+__all__ = ["check_clip", "coding_of", "coding_of_clip", "on_luma", "repeated", "write_luma"]
 
 
 def check_clip(clip: object) -> vs.VideoNode:
@@ -67,6 +67,13 @@ def coding_of(frame: vs.VideoFrame) -> LumaCoding:
         bits=frame.format.bits_per_sample,
         is_float=frame.format.sample_type == vs.FLOAT,
         full_range=frame.props.get("_Range", 0) == 1,
+    )
+
+
+def coding_of_clip(clip: vs.VideoNode) -> LumaCoding:
+    """How a YUV or GRAY clip codes luma, but for the range: that is each frame's own."""
+    return LumaCoding(
+        bits=clip.format.bits_per_sample, is_float=clip.format.sample_type == vs.FLOAT
     )
 
 

@@ -67,7 +67,7 @@ def sequence(
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
-        tile: Width and height of tiles in pixels; None = whole frames.
+        tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
             scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present. A
             neighbour from another scene does not decide the order.

@@ -43,13 +43,16 @@ class ModelSpec:
     """Whether the network takes frames of any size nevertheless, and pads them by reflection."""
     receptive_radius: int
     """How far, in pixels, an output pixel can depend on the input around it."""
+    values_per_pixel: float
+    """Numbers that the inference form holds at once for each pixel of a frame, at most; its input
+    is among them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BRMRSpec(ModelSpec):
     """A model of adversarial BRMR: an image generator, its critic and a patch generator.
 
-    `multiple_of` and `receptive_radius` speak of the generators. Instance
+    `multiple_of`, `receptive_radius` and `values_per_pixel` speak of the generators. Instance
     normalisation lets every pixel depend on the whole picture: `receptive_radius` is how far the
     picture around a tile is worth looking at, not a bound.
     """

@@ -33,6 +33,8 @@ class _Loaded(NamedTuple):
     """Part of the model (see `ModelSpec.parts`) -> what runs it."""
     adds_middle_frame: bool
     """See `InferenceForm`."""
+    dtype: torch.dtype
+    """In which the networks run."""
 
 
 _loaded: dict[tuple[object, ...], _Loaded] = {}
@@ -41,10 +43,20 @@ _loaded_lock = Lock()
 
 
 def _dblrgan(
-    loaded: _Loaded, spec: ModelSpec, device: torch.device, tile: tuple[int, int] | None
+    loaded: _Loaded,
+    spec: ModelSpec,
+    device: torch.device,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
 ) -> Restorer:
     return WindowRestorer(
-        loaded.networks[""], spec, device, tile, adds_middle_frame=loaded.adds_middle_frame
+        loaded.networks[""],
+        spec,
+        device,
+        tile,
+        adds_middle_frame=loaded.adds_middle_frame,
+        frame_type=loaded.dtype,
+        **options,
     )
 
 
@@ -178,5 +190,5 @@ def _cached(request: _Request, path: Path, sha256: str | None) -> _Loaded:
             part: compile_network(source, request.backend, request.device, request.dtype, cache)
             for part, source in sources.items()
         }
-        _loaded[identity] = _Loaded(networks, adds_middle_frame)
+        _loaded[identity] = _Loaded(networks, adds_middle_frame, request.dtype)
     return _loaded[identity]

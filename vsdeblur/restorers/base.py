@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,7 +11,14 @@ from torch import Tensor
 
 from ..errors import DeblurError
 
-__all__ = ["Restorer", "refuse_non_numbers", "window_offsets"]
+__all__ = [
+    "LumaRestorer",
+    "Restorer",
+    "finish_luma",
+    "refuse_non_number",
+    "refuse_non_numbers",
+    "window_offsets",
+]
 
 
 class Restorer(Protocol):
@@ -51,18 +59,82 @@ class Restorer(Protocol):
         ...
 
 
+class LumaRestorer(Restorer, Protocol):
+    """A restorer of luma whose `restore` can be had in steps, some of them row by row.
+
+    Every frame, clamped to [0, 1], is `complete`d; the window is `run`; `finish_luma` makes the
+    restored frame. So a frame is prepared once, whatever windows it is in.
+    """
+
+    @property
+    def frame_type(self) -> torch.dtype:
+        """What prepared frames are made of."""
+        ...
+
+    @property
+    def adds_middle_frame(self) -> bool:
+        """Whether what `run` gives is a residual."""
+        ...
+
+    @property
+    def num_streams(self) -> int:
+        """Frames that a GPU may work on at once."""
+        ...
+
+    def prepared_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a prepared frame, at least those of the frame itself."""
+        ...
+
+    def complete(self, frame: Tensor, height: int, width: int) -> None:
+        """Fill a prepared frame, (h, w), beyond the height and width of the frame itself."""
+        ...
+
+    def run(self, frames: Tensor) -> Tensor:
+        """Run the network over a window: (2 * radius + 1, h, w), prepared -> (h, w)."""
+        ...
+
+
+def finish_luma(output: Tensor, middle: Tensor, work: Tensor, *, adds_middle_frame: bool) -> Tensor:
+    """Make a restored frame of a network's output.
+
+    Args:
+        output: (rows, W), float32; it is overwritten, and returned.
+        middle: (rows, W), float32, the middle frame; it is overwritten.
+        work: (rows, W), float32; it is overwritten.
+        adds_middle_frame: Whether the output is a residual.
+    """
+    inside = torch.clamp(middle, 0, 1, out=work)
+    # The sum is taken in float32: half precision would show as bands in a gradient.
+    restored = output.add_(inside) if adds_middle_frame else output
+    # Blacks and whites beyond the nominal range are kept, not cut off.
+    return restored.clamp_(0, 1).add_(middle.sub_(inside))
+
+
 def refuse_non_numbers(output: Tensor) -> Tensor:
     """Return a network's output as it is.
 
     Raises:
         DeblurError: A value in it is not a number, or not finite.
     """
-    if not bool(output.isfinite().all()):
+    # The sum of finite numbers is finite unless they are huge, and takes a fiftieth of the time.
+    if not math.isfinite(float(output.sum(dtype=torch.float32))) and not bool(
+        output.isfinite().all()
+    ):
+        refuse_non_number(math.nan)
+    return output
+
+
+def refuse_non_number(total: float) -> None:
+    """Refuse an output by the sum of its values.
+
+    Raises:
+        DeblurError: It is not a number, or not finite.
+    """
+    if not math.isfinite(total):
         raise DeblurError(
             "the network gave a value that is not a number; use precision='fp32', and check "
             "that the clip itself holds none"
         )
-    return output
 
 
 def window_offsets(cuts: Sequence[bool]) -> list[int]:

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from ..models import BRMRSpec
 from ..models.layers import dropout_noise, pad_by_reflection
 from ..models.pix2pix import CELL
+from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
-from ..runtime.tiling import run_tiled
 from .base import refuse_non_numbers
 from .critic import Critic, margin
 from .overlay import draw_overlay
@@ -82,8 +82,9 @@ class BRMRRestorer:
             (N, 6, H, W) -> (N, 2, h, w), in the model's inference form.
         spec: The model's facts.
         device: Where the networks run.
-        tile: Width and height of tiles for the image generator, in pixels; None = whole frames.
-            It normalises each tile by itself, so the result is not quite that of whole frames.
+        tile: Width and height of tiles for the image generator, in pixels; None = whole frames
+            where they fit into memory. It normalises each tile by itself, so the result is not
+            quite that of whole frames.
         options: How far to go.
         adds_middle_frame: Whether the generators' output is a residual.
     """
@@ -104,10 +105,16 @@ class BRMRRestorer:
     ) -> None:
         self.device = device
         self.options = options
-        self._image, self._patch = networks["g_image"], networks["g_patch"]
+        self._image = FittedNetwork(
+            networks["g_image"],
+            tile=tile,
+            receptive_radius=spec.receptive_radius,
+            multiple_of=spec.multiple_of,
+            values_per_pixel=spec.values_per_pixel,
+            feather=TILE_FEATHER,
+        )
+        self._patch = networks["g_patch"]
         self._critic = Critic(networks["d_image"], spec.critic_reach)
-        self._spec = spec
-        self._tile = tile
         self._adds_middle_frame = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.
         self._lock = Lock()
@@ -210,19 +217,7 @@ class BRMRRestorer:
 
     def _deblurred(self, blurred: Tensor) -> Tensor:
         """G_i's picture."""
-        if self._tile is None:
-            return self._generated(self._image, blurred[None])[0]
-        tiled = partial(
-            run_tiled,
-            self._image,
-            tile=self._tile,
-            receptive_radius=self._spec.receptive_radius,
-            multiple_of=self._spec.multiple_of,
-            feather=TILE_FEATHER,
-        )
-        padded = pad_by_reflection(blurred[None], self._spec.multiple_of)
-        deblurred = self._generated(tiled, padded)[0]
-        return deblurred[:, : blurred.shape[-2], : blurred.shape[-1]]
+        return self._generated(self._image, blurred[None])[0]
 
     def _generated(self, network: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
         """A generator's pictures, (N, 3, H, W), in [0, 1]."""

@@ -6,25 +6,26 @@ from threading import Lock
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..models import ModelSpec
+from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
-from ..runtime.tiling import run_tiled
-from .base import refuse_non_numbers
+from .base import finish_luma, refuse_non_numbers
 
 __all__ = ["WindowRestorer"]
 
 
 class WindowRestorer:
-    """Restores the middle frame of a window with one run of a network.
+    """Restores the middle frame of a window with one run of a network; a `LumaRestorer`.
 
     Args:
         network: The compiled network, in the model's inference form.
         spec: The model's facts.
         device: Where the network runs.
-        tile: Width and height of tiles in pixels; None = whole frames.
+        tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         adds_middle_frame: Whether the network's output is a residual.
+        frame_type: Precision in which the network takes frames.
+        num_streams: Frames that a GPU may work on at once.
     """
 
     multiplier = 1
@@ -37,15 +38,25 @@ class WindowRestorer:
         tile: tuple[int, int] | None = None,
         *,
         adds_middle_frame: bool,
+        frame_type: torch.dtype = torch.float32,
+        num_streams: int = 1,
     ) -> None:
         self.radius = spec.radius
         self.channels = spec.channels
         self.device = device
-        self._network = network
-        self._spec = spec
-        self._tile = tile
-        self._adds_middle_frame = adds_middle_frame
-        # One frame at a time uses all cores; several at once only get in each other's way.
+        self.frame_type = frame_type
+        self.num_streams = num_streams
+        self._network = FittedNetwork(
+            network,
+            tile=tile,
+            receptive_radius=spec.receptive_radius,
+            multiple_of=spec.multiple_of,
+            values_per_pixel=spec.values_per_pixel,
+        )
+        self._multiple_of = spec.multiple_of
+        self.adds_middle_frame = adds_middle_frame
+        # One frame at a time uses all cores; several at once only get in each other's way. On a
+        # GPU what is locked is giving it its work, not the work.
         self._lock = Lock()
 
     @torch.inference_mode()
@@ -55,31 +66,33 @@ class WindowRestorer:
         Raises:
             DeblurError: The network gave a number that is none.
         """
-        middle = window[self.radius]
-        frames = window.clamp(0, 1).transpose(0, 1)  # (T, 1, H, W) -> (1, T, H, W)
-        output = self._run(_padded(frames, self._spec.multiple_of))
-        output = output[0, :, : window.shape[-2], : window.shape[-1]].float()
-        refuse_non_numbers(output)
-        # The sum is taken in float32: half precision would show as bands in a gradient.
-        clamped = middle.clamp(0, 1)
-        restored = (output + clamped if self._adds_middle_frame else output).clamp(0, 1)
-        # Blacks and whites beyond the nominal range are kept, not cut off.
-        return (restored + (middle - clamped)).unsqueeze(0)
+        height, width = window.shape[-2:]
+        size = self.prepared_size(height, width)
+        frames = torch.empty(len(window), *size, dtype=self.frame_type, device=self.device)
+        frames[:, :height, :width] = window[:, 0].clamp(0, 1)
+        for frame in frames:
+            self.complete(frame, height, width)
+        output = refuse_non_numbers(self.run(frames)[:height, :width].float())
+        middle = window[self.radius, 0].clone()
+        restored = finish_luma(
+            output.clone(),
+            middle,
+            torch.empty_like(middle),
+            adds_middle_frame=self.adds_middle_frame,
+        )
+        return restored[None, None]
 
-    def _run(self, frames: Tensor) -> Tensor:
+    def prepared_size(self, height: int, width: int) -> tuple[int, int]:
+        """What the network takes; see `LumaRestorer.prepared_size`."""
+        return height + -height % self._multiple_of, width + -width % self._multiple_of
+
+    def complete(self, frame: Tensor, height: int, width: int) -> None:
+        """Repeat the bottom and right edge; see `LumaRestorer.complete`."""
+        frame[:height, width:] = frame[:height, width - 1 : width]
+        frame[height:] = frame[height - 1]
+
+    @torch.inference_mode()
+    def run(self, frames: Tensor) -> Tensor:
+        """See `LumaRestorer.run`."""
         with self._lock:
-            if self._tile is None:
-                return self._network(frames)
-            return run_tiled(
-                self._network,
-                frames,
-                tile=self._tile,
-                receptive_radius=self._spec.receptive_radius,
-                multiple_of=self._spec.multiple_of,
-            )
-
-
-def _padded(frames: Tensor, multiple_of: int) -> Tensor:
-    """Repeat the bottom and right edge until height and width divide by `multiple_of`."""
-    height, width = frames.shape[-2:]
-    return F.pad(frames, (0, -width % multiple_of, 0, -height % multiple_of), mode="replicate")
+            return self._network(frames.unsqueeze(0))[0, 0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from threading import Lock
 
@@ -13,8 +12,8 @@ from torch import Tensor
 from ..models import ModelSpec
 from ..models.layers import pad_by_reflection
 from ..models.sequence import NUM_MOMENTS
+from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
-from ..runtime.tiling import run_tiled
 from .base import refuse_non_numbers
 from .order import turned
 
@@ -51,7 +50,7 @@ class SequenceRestorer:
         network: The compiled network, in the model's inference form: (1, 1, H, W) -> (1, 7, H, W).
         spec: The model's facts.
         device: Where the network runs.
-        tile: Width and height of tiles in pixels; None = whole frames.
+        tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         options: What to make.
         adds_middle_frame: Whether the network's outputs are residuals.
     """
@@ -72,7 +71,13 @@ class SequenceRestorer:
         self.device = device
         self.options = options
         self._spec = spec
-        self._run = network if tile is None else _tiled(network, spec, tile)
+        self._run = FittedNetwork(
+            network,
+            tile=tile,
+            receptive_radius=spec.receptive_radius,
+            multiple_of=spec.multiple_of,
+            values_per_pixel=spec.values_per_pixel,
+        )
         self._adds_middle_frame = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.
         self._lock = Lock()
@@ -114,16 +119,6 @@ class SequenceRestorer:
         moments = refuse_non_numbers(output[0, :, None, :height, :width].float())
         # The sum is taken in float32: half precision would show as bands in a gradient.
         return (moments + blurred if self._adds_middle_frame else moments).clamp(0, 1)
-
-
-def _tiled(network: Network, spec: ModelSpec, tile: tuple[int, int]) -> Network:
-    return partial(
-        run_tiled,
-        network,
-        tile=tile,
-        receptive_radius=spec.receptive_radius,
-        multiple_of=spec.multiple_of,
-    )
 
 
 def _unlike(middle: Tensor, neighbour: Tensor) -> Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["LumaCoding"]
+
+_TENSOR_TYPES = {
+    "u1": torch.uint8, "u2": torch.uint16, "f2": torch.float16, "f4": torch.float32,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +50,9 @@ class LumaCoding:
         Returns:
             (1, H, W), float32; nominally in [0, 1], beyond it where the video is.
         """
-        numbers = torch.from_numpy(np.array(plane)).to(device, non_blocking=True).float()
-        return ((numbers - self.black) / self.span).unsqueeze(0)
+        numbers = torch.from_numpy(np.array(plane)).to(device, non_blocking=True)
+        luma = torch.empty(1, *plane.shape, dtype=torch.float32, device=device)
+        return self.read(numbers.unsqueeze(0), luma)
 
     def encode(self, luma: Tensor) -> NDArray[np.generic]:
         """Bring a tensor back, rounded and clamped to what the format can hold.
@@ -57,11 +63,72 @@ class LumaCoding:
         Returns:
             (H, W), in the plane's number type.
         """
-        numbers = luma.squeeze(0).float() * self.span + self.black
-        if self.is_float:
-            dtype = torch.float16 if self.bits == 16 else torch.float32
-        else:
-            numbers = numbers.round().clamp(0, (1 << self.bits) - 1)
-            dtype = torch.uint8 if self.bits == 8 else torch.uint16
-        encoded: NDArray[np.generic] = numbers.to(dtype).cpu().numpy()
+        numbers = self.write(luma[0].float().clone())
+        if not self.is_float:
+            numbers.clamp_(0, (1 << self.bits) - 1)
+        encoded = np.empty(tuple(numbers.shape), self.number_type)
+        self.store(numbers.to(self.tensor_type).cpu() if numbers.is_cuda else numbers, encoded)
         return encoded
+
+    @property
+    def number_type(self) -> np.dtype[Any]:
+        """What a plane's numbers are."""
+        if self.is_float:
+            return np.dtype(np.float16 if self.bits == 16 else np.float32)
+        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+
+    @property
+    def tensor_type(self) -> torch.dtype:
+        """The same, as PyTorch names it."""
+        return _TENSOR_TYPES[self.number_type.str[1:]]
+
+    def read(self, numbers: Tensor | NDArray[np.generic], luma: Tensor) -> Tensor:
+        """Turn numbers into luma, on luma's device.
+
+        Args:
+            numbers: Any shape, as in the plane; an array if the device is the CPU.
+            luma: The same shape, float32; it is overwritten, and returned.
+        """
+        if isinstance(numbers, Tensor):
+            luma.copy_(numbers)
+        else:
+            np.copyto(luma.numpy(), numbers)
+        if self.is_float:
+            return luma
+        # In one step; black is exactly 0, and white is 1 to the last bit but one.
+        share = float(np.float32(1 / self.span))
+        offset = torch.tensor(-self.black * share, device=luma.device)
+        return torch.add(offset, luma, alpha=share, out=luma)
+
+    def write(self, luma: Tensor) -> Tensor:
+        """Turn luma into numbers, on its device.
+
+        Args:
+            luma: Any shape, float32, of what the format can hold; it is overwritten, and returned.
+
+        Returns:
+            Floats; integers are had from them by cutting off what comes after the point.
+        """
+        if self.is_float:
+            return luma
+        nearest = torch.tensor(self.black + 0.5, device=luma.device)
+        return torch.add(nearest, luma, alpha=self.span, out=luma)
+
+    def exceeds(self, plane: NDArray[Any]) -> bool:
+        """Whether luma of a plane, or of some rows, lies beyond [0, 1] (or is not a number)."""
+        if self.full_range and not self.is_float:
+            return False
+        least, greatest = float(plane.min()), float(plane.max())
+        return not (least >= self.black and greatest <= self.black + self.span)
+
+    def store(self, numbers: Tensor, plane: NDArray[np.generic]) -> None:
+        """Write numbers into a plane.
+
+        Args:
+            numbers: (H, W), what `write` returns, on the CPU; of any type.
+            plane: (H, W), of `number_type`; it is overwritten.
+        """
+        if self.is_float:
+            torch.from_numpy(plane).copy_(numbers)
+        else:  # NumPy narrows integers several times as fast as PyTorch
+            np.copyto(plane, numbers.numpy(), casting="unsafe")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import OptionError
 
-__all__ = ["run_tiled"]
+__all__ = ["FEATHER", "least_tile", "run_tiled"]
 
 FEATHER = 16
 """Pixels over which neighbouring tiles are blended, if not told otherwise."""
@@ -44,13 +44,13 @@ def run_tiled(
         OptionError: Tiles of that size would hold nothing but overlap.
     """
     height, width = frames.shape[-2:]
-    overlap = -(-(2 * receptive_radius + feather) // multiple_of) * multiple_of
+    least = least_tile(receptive_radius, multiple_of, feather)
+    overlap = least // 2
     tile_width, tile_height = (
         # The frame was padded to the grid: a tile of the frame's own size covers it.
         length if n > length - multiple_of else n // multiple_of * multiple_of
         for n, length in zip(tile, (width, height), strict=True)
     )
-    least = 2 * overlap
     if (tile_width < min(width, least)) or (tile_height < min(height, least)):
         raise OptionError(
             f"tile must be at least {least}x{least} for this model (the overlap is {overlap} "
@@ -66,6 +66,11 @@ def run_tiled(
             total[..., top:bottom, left:right] += output.float() * weight
     assert total is not None
     return total
+
+
+def least_tile(receptive_radius: int, multiple_of: int, feather: int = FEATHER) -> int:
+    """Width and height that tiles have at least: twice their overlap; see `run_tiled`."""
+    return 2 * (-(-(2 * receptive_radius + feather) // multiple_of) * multiple_of)
 
 
 def _spans(

@@ -15,6 +15,7 @@ import lightning_fabric as fabric_library
 from torch import Tensor
 
 from ..errors import DataError, OptionError
+from ..runtime.speed import flops_per_sample, matrix_rate
 from .brmr import BRMRTask
 from .checkpoint import RunFolder
 from .dblrgan import WindowTask
@@ -22,7 +23,6 @@ from .options import Progress, TrainOptions
 from .recipe import Recipe
 from .report import RunLog
 from .sequence import SequenceTask
-from .speed import flops_per_sample, matrix_rate
 from .task import Pool, Task, Validation
 from .trainer import Trainer
 from .validation import Score

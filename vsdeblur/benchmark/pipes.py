@@ -1,0 +1,68 @@
+"""Times clips end to end: vspipe asks for the frames and throws them away."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import VideoError
+
+__all__ = ["PipeRun", "pipe_command", "run_pipe"]
+
+SCRIPT = Path(__file__).with_name("clip.vpy")
+_RESULT = re.compile(r"Output (\d+) frames in ([\d.]+) seconds")
+
+
+class PipeRun(NamedTuple):
+    """A run of vspipe."""
+
+    frames_per_second: float
+    """After the first frame, which is not timed."""
+    peak_bytes: int
+    """Memory that the process had at most."""
+
+
+def pipe_command(arguments: Mapping[str, object]) -> list[str]:
+    """The vspipe command for a clip.
+
+    Args:
+        arguments: Those of `clip.vpy`.
+
+    Raises:
+        VideoError: There is no vspipe.
+    """
+    found = shutil.which("vspipe", path=os.pathsep.join([str(Path(sys.executable).parent)]))
+    vspipe = shutil.which("vspipe") or found
+    if vspipe is None:
+        raise VideoError("there is no vspipe to time clips with; run: pip install vapoursynth")
+    given = [part for name, value in arguments.items() for part in ("-a", f"{name}={value}")]
+    return [vspipe, "-p", *given, str(SCRIPT), "--"]
+
+
+def run_pipe(command: list[str]) -> PipeRun:
+    """Run vspipe and read what it says.
+
+    Raises:
+        VideoError: It failed; the text is its last line.
+    """
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    result = _RESULT.search(said)
+    if process.returncode or result is None or not float(result[2]):
+        lines = [line for line in re.split(r"[\r\n]+", said) if line.strip()]
+        why = next((line for line in reversed(lines) if "rror" in line), "it said nothing")
+        raise VideoError(f"vspipe failed: {why.strip()}; the command was: {shlex.join(command)}")
+    kilobytes = 1 if sys.platform == "darwin" else 1024
+    return PipeRun(int(result[1]) / float(result[2]), usage.ru_maxrss * kilobytes)

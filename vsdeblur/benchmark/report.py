@@ -1,0 +1,111 @@
+"""A benchmark as JSON and as a Markdown table."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .rows import Row, Shells
+
+__all__ = ["as_json", "as_markdown", "machine", "write_whole"]
+
+HEADINGS = (
+    "filter", "model", "size", "backend", "precision", "network, ms", "frames/s", "TFLOP/s",
+    "share of matrix rate", "through vspipe, frames/s", "peak memory, GB", "load + first frame, s",
+    "note",
+)  # fmt: skip
+
+
+def machine() -> dict[str, str]:
+    """The machine's processors and the versions that figures hang on; no name of its own."""
+    threads = torch.get_num_threads()
+    cpu = f"{_cpu_name()}, {torch.backends.cpu.get_cpu_capability()}, {threads} threads"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = [torch.cuda.get_device_name(index) for index in range(count)]
+    return {
+        "cpu": cpu,
+        "gpu": ", ".join(gpus) or "none",
+        "system": f"{platform.system()}, Python {platform.python_version()}",
+        "versions": ", ".join(
+            f"{name} {version(name)}" for name in ("vsdeblur", "torch", "vapoursynth")
+        ),
+    }
+
+
+def as_json(rows: Sequence[Row], shells: Shells | None) -> str:
+    """All figures, and the commands that measure them again."""
+    facts: dict[str, Any] = {"machine": machine(), "rows": [_facts(row) for row in rows]}
+    if shells is not None:
+        facts["shells"] = asdict(shells) | {"ratio": shells.ratio}
+    return json.dumps(facts, indent=2, default=str) + "\n"
+
+
+def as_markdown(rows: Sequence[Row], shells: Shells | None) -> str:
+    """The table for the README, with the machine above it."""
+    facts = machine()
+    lines = [f"CPU: {facts['cpu']}. GPU: {facts['gpu']}. {facts['system']}; {facts['versions']}."]
+    if shells is not None:
+        lines += [
+            "",
+            f"Without a network, `dblrgan` passes {shells.identity:.0f} frames/s, the usual shell "
+            f"of three RGBS planes {shells.rgb:.0f}: {shells.ratio:.1f} times as many.",
+        ]
+    if rows:
+        lines += ["", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
+        lines += [_line(_cells(row)) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    beside = path.with_name(f"{path.name}.partial")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    facts = asdict(row)
+    if row.network is not None:
+        facts["network"]["share"] = row.network.share
+    return facts | {"command": row.case.command()}
+
+
+def _cells(row: Row) -> list[str]:
+    case, network = row.case, row.network
+    figures = ["-"] * 4
+    start = "-"
+    if network is not None:
+        figures = [
+            f"{1000 * network.seconds:.4g}",
+            f"{1 / network.seconds:.3g}",
+            f"{network.flops / network.seconds / 1e12:.3g}",
+            f"{network.share:.2f}",
+        ]
+        start = f"{network.load_seconds:.2f} + {network.first_seconds:.2f}"
+    through = f"{row.frames_per_second:.3g}" if row.frames_per_second is not None else "-"
+    peak = (network.peak_bytes if network is not None else None) or row.process_bytes
+    memory = f"{peak / 1e9:.2g}" if peak else "-"
+    note = [row.missing] * bool(row.missing) + ["random weights"] * (not row.packaged_weights)
+    names = [case.filter, case.model, case.size, case.backend, case.precision]
+    return [*names, *figures, through, memory, start, "; ".join(note)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,82 @@
+"""The three stages of a frame on a device (there, through the network, back), which overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from typing import Protocol
+
+import torch
+
+__all__ = ["Done", "Stages"]
+
+
+class Done(Protocol):
+    """A point in a stage's work that another stage, or a thread, can wait for."""
+
+    def wait(self) -> None:
+        """Let the current stage's work go on only after it."""
+        ...
+
+    def synchronize(self) -> None:
+        """Let this thread go on only after it."""
+        ...
+
+
+class _AtOnce:
+    """On the CPU: work is done when its call returns."""
+
+    def wait(self) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+
+class Stages:
+    """A stream for each stage on a CUDA device; on the CPU nothing, since threads overlap there.
+
+    Args:
+        device: Where the work is done.
+        num_streams: Streams that networks run on, in turn.
+    """
+
+    def __init__(self, device: torch.device, num_streams: int = 1) -> None:
+        self.on_gpu = device.type == "cuda"
+        self._device = device
+        self._turn = count()
+        if self.on_gpu:
+            self._uploads = torch.cuda.Stream(device)
+            self._downloads = torch.cuda.Stream(device)
+            self._networks = [torch.cuda.Stream(device) for _ in range(num_streams)]
+
+    def uploading(self) -> AbstractContextManager[None]:
+        """Inside it, work is that of the first stage."""
+        return self._on(self._uploads) if self.on_gpu else self._on(None)
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Inside it, work is that of the network."""
+        if not self.on_gpu:
+            return self._on(None)
+        return self._on(self._networks[next(self._turn) % len(self._networks)])
+
+    def downloading(self) -> AbstractContextManager[None]:
+        """Inside it, work is that of the last stage."""
+        return self._on(self._downloads) if self.on_gpu else self._on(None)
+
+    def done(self) -> Done:
+        """The point which the current stage's work has been given up to."""
+        return torch.cuda.current_stream(self._device).record_event() if self.on_gpu else _AtOnce()
+
+    def buffer(self, *shape: int, dtype: torch.dtype) -> torch.Tensor:
+        """Memory of this machine that copies to and from the device can run past the CPU."""
+        return torch.empty(shape, dtype=dtype, pin_memory=self.on_gpu)
+
+    @contextmanager
+    def _on(self, stream: torch.cuda.Stream | None) -> Iterator[None]:
+        if stream is None:
+            yield
+            return
+        with torch.cuda.device(self._device), torch.cuda.stream(stream):
+            yield
