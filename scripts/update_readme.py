@@ -16,6 +16,9 @@ SCORES = {
     "gain_image": "{:+.2f} dB on the seven blurs by G_i alone",
     "gain_loop": "{:+.2f} dB by the whole of Algorithm 1",
     "iou": "IoU {:.2f} of the mined region",
+    "gain_moments": "{:+.2f} dB over repeating the frame, all seven moments",
+    "end_point_share": "end-point error {:.2f} of a still sequence's",
+    "right_way": "{:.0%} the right way",
 }
 """How the manifest's measured figures are written."""
 
