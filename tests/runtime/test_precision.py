@@ -7,70 +7,75 @@ import pytest
 import torch
 
 from vsdeblur.manifest import load_manifest
-from vsdeblur.restorers import load_restorer
+from vsdeblur.models import MODELS
 from vsdeblur.restorers.parts import load_parts
+from vsdeblur.runtime.compile import compile_network
 
 data = pytest.importorskip("skimage.data")
 
 LEAST = 50
 """dB of PSNR."""
-ALL = [(name, model) for name, facts in load_manifest().filters.items() for model in facts.models]
+GENERATORS = [
+    pytest.param(name, model, part, id="-".join(filter(None, (name, model, part))))
+    for name, models in MODELS.items()
+    for model, spec in models.items()
+    for part in spec.parts
+    if part != "d_image"
+]
+LUMA = torch.tensor([0.2126, 0.7152, 0.0722])
 
 
 @pytest.fixture
-def window():
-    """Five frames of a photograph that moves, as (5, 1, 64, 96) luma."""
+def source():
+    """Loads a generator; skips where its model has no weights."""
 
-    def window(name):
-        picture = torch.from_numpy(getattr(data, name)()).float() / 255
-        luma = picture @ torch.tensor([0.2126, 0.7152, 0.0722]) if picture.ndim == 3 else picture
-        moved = [luma.roll((i, 2 * i), (0, 1)) for i in range(-2, 3)]
-        return torch.stack([frame[100:164, 120:216] for frame in moved]).unsqueeze(1)
+    def source(name, model, part):
+        facts = load_manifest().filter(name).models[model]
+        if facts.weights is None:
+            pytest.skip(f"no weights are shipped for {name} {model} yet")
+        sources, _ = load_parts(name, model, facts.weights)
+        sources[part].module.eval().requires_grad_(False)
+        return sources[part]
 
-    return window
+    return source
+
+
+def photograph(name, channels, height, width):
+    """A part of a photograph as a generator takes it; five frames are moved against each other."""
+    picture = torch.from_numpy(getattr(data, name)()).float() / 255
+    picture = picture[100 : 100 + height, 120 : 120 + width]
+    if channels == 3:
+        return picture.movedim(-1, 0)[None]
+    luma = picture @ LUMA
+    reach = channels // 2
+    return torch.stack([luma.roll((i, 2 * i), (0, 1)) for i in range(-reach, reach + 1)])[None]
 
 
 def psnr(a, b):
     return -10 * math.log10(float((a.float() - b.float()).square().mean()))
 
 
-def packaged(name, model):
-    """Parameters of a test; skipped where the model has no weights."""
-    facts = load_manifest().filters[name].models[model]
-    if facts.weights is None:
-        pytest.skip(f"no weights are shipped for {name} {model} yet")
-    return facts
-
-
-@pytest.mark.parametrize("picture", ["astronaut", "camera", "chelsea"])
-@pytest.mark.parametrize(("name", "model"), ALL)
-def test_bf16_is_near_to_fp32(window, name, model, picture):
-    packaged(name, model)
-    frames = window(picture)
-    results = [
-        load_restorer(name, model=model, device="cpu", precision=p, backend="eager").restore(frames)
-        for p in ("fp32", "bf16")
-    ]
-    assert psnr(*results) >= LEAST
-
-
-@pytest.mark.parametrize(("name", "model"), ALL)
-def test_fp16_is_near_to_fp32(window, name, model):
-    # The CPU is slow at it and no backend uses it there; its numbers are those of a GPU.
-    facts = packaged(name, model)
-    sources, adds_middle_frame = load_parts(name, model, facts.weights)
-    assert adds_middle_frame
-    frames = window("astronaut").transpose(0, 1)[..., :16, :24]
-    network = sources[""].module.eval().requires_grad_(False)
-    half = copy.deepcopy(network).half()
-    assert psnr(network(frames), half(frames.half())) >= LEAST
+@pytest.mark.parametrize(
+    # The CPU is slow at float16, and nothing uses it there; but its numbers are those of a GPU.
+    ("dtype", "height", "width"),
+    [(torch.bfloat16, 64, 96), (torch.float16, 16, 24)],
+    ids=["bf16", "fp16"],
+)
+@pytest.mark.parametrize("picture", ["astronaut", "chelsea"])
+@pytest.mark.parametrize(("name", "model", "part"), GENERATORS)
+def test_half_precision_is_near(source, name, model, part, picture, dtype, height, width):
+    generator = source(name, model, part)
+    frames = photograph(picture, generator.channels, height, width)
+    half = copy.deepcopy(generator.module).to(dtype)
+    assert psnr(generator.module(frames), half(frames.to(dtype))) >= LEAST
 
 
 @pytest.mark.needs_gpu
-@pytest.mark.parametrize(("name", "model"), ALL)
-def test_fp16_on_the_gpu_is_near_to_fp32(window, name, model):
-    packaged(name, model)
-    frames = window("astronaut")
-    expected = load_restorer(name, model=model, device="cpu", precision="fp32").restore(frames)
-    restorer = load_restorer(name, model=model, device="cuda", precision="fp16")
-    assert psnr(restorer.restore(frames.cuda()).cpu(), expected) >= LEAST
+@pytest.mark.parametrize(("name", "model", "part"), GENERATORS)
+def test_float16_on_a_gpu_is_near(source, name, model, part, cache):
+    generator = source(name, model, part)
+    frames = photograph("astronaut", generator.channels, 64, 96)
+    expected = copy.deepcopy(generator.module)(frames)
+    device = torch.device("cuda", 0)
+    network = compile_network(generator, "auto", device, torch.float16, cache)
+    assert psnr(network(frames.to(device)).cpu(), expected) >= LEAST

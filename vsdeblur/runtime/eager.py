@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from threading import Lock
 
 import torch
@@ -15,6 +15,8 @@ __all__ = ["compile_eager", "eager_obstacle"]
 
 MAX_GRAPHS = 4
 """Input shapes of which a network keeps a CUDA graph; each holds the memory of a run."""
+RUNS_BEFORE_CAPTURE = 8
+"""Runs of a shape before it is worth a graph: a critic's windows have shapes that do not return."""
 WARM_UP_RUNS = 3
 """Runs before a graph is captured, in which libraries choose their kernels."""
 
@@ -29,8 +31,8 @@ def compile_eager(
 ) -> Network:
     """Move the network to the device and run it there.
 
-    On a GPU each input shape is captured in a CUDA graph at its first run: small frames then do
-    not wait for Python.
+    On a GPU an input shape that comes again and again is captured in a CUDA graph: small frames
+    then do not wait for Python.
 
     Args:
         source: What to run.
@@ -56,23 +58,34 @@ def compile_eager(
 
 
 class _Graphs:
-    """A network's CUDA graphs, one for each input shape."""
+    """A network's CUDA graphs, one for each input shape that comes again and again."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._graphs: OrderedDict[torch.Size, _Graph] = OrderedDict()
+        self._runs: Counter[torch.Size] = Counter()
+        """Runs without a graph."""
         self._lock = Lock()
 
     def run(self, frames: Tensor) -> Tensor:
-        with self._lock, torch.cuda.device(frames.device):
-            if frames.shape not in self._graphs:
-                while len(self._graphs) >= MAX_GRAPHS:
-                    # Its memory is given back: nothing may still be running in it.
-                    torch.cuda.synchronize()
-                    self._graphs.popitem(last=False)
-                self._graphs[frames.shape] = _Graph(self._module, frames)
-            self._graphs.move_to_end(frames.shape)
-            return self._graphs[frames.shape].run(frames)
+        shape = frames.shape
+        with torch.cuda.device(frames.device), self._lock:
+            if shape not in self._graphs and self._runs[shape] >= RUNS_BEFORE_CAPTURE:
+                self._make_room()
+                self._graphs[shape] = _Graph(self._module, frames)
+                del self._runs[shape]
+            if shape in self._graphs:
+                self._graphs.move_to_end(shape)
+                return self._graphs[shape].run(frames)
+            self._runs[shape] += 1
+        output: Tensor = self._module(frames)
+        return output
+
+    def _make_room(self) -> None:
+        while len(self._graphs) >= MAX_GRAPHS:
+            # Its memory is given back: nothing may still be running in it.
+            torch.cuda.synchronize()
+            self._graphs.popitem(last=False)
 
 
 class _Graph:

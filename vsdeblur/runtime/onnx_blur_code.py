@@ -1,7 +1,12 @@
-"""`BlurCode` in ONNX: what a picture's gradients tell of its blur, for any size."""
+"""`BlurCode` in ONNX: what a picture's gradients tell of its blur, for any size.
+
+All lags of a direction are one convolution, whose kernels only move: written out as in PyTorch,
+they would be hundreds of operations, and an engine's build would take many times as long.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,9 +36,10 @@ def blur_code(writer: GraphWriter, meta: TensorMetadata, module: BlurCode, pictu
     measured: list[str] = []
     # Of both derivatives the first row and column are left out: they have one size.
     here = _part(writer, luma, (1, END), (1, END))
+    counts = [_counts(writer, here, down, right) for down, right in DIRECTIONS]
     for rows, columns in (((1, END), (0, -1)), ((0, -1), (1, END))):
         before = _part(writer, luma, rows, columns)
-        measured += _measured(writer, writer.add("Sub", [here, before], dtype=FULL))
+        measured += _measured(writer, writer.add("Sub", [here, before], dtype=FULL), counts)
     features = writer.add("Concat", measured, dtype=FULL, axis=1)
     x = writer.cast(features, module.read.weight.dtype)
     for layer in (module.read, module.code):
@@ -55,18 +61,21 @@ def _at_least(writer: GraphWriter, luma: str, least: int) -> str:
     return luma
 
 
-def _measured(writer: GraphWriter, derivative: str) -> list[str]:
+def _measured(writer: GraphWriter, derivative: str, counts: Sequence[str]) -> list[str]:
     """The logarithm of a derivative's energy, and its correlations as shares of that; (N, n)."""
-    energy = _mean(writer, writer.add("Mul", [derivative, derivative], dtype=FULL))
+    squares = writer.add("Mul", [derivative, derivative], dtype=FULL)
+    axes = writer.integers(2, 3)
+    energy = writer.add("ReduceMean", [squares, axes], dtype=FULL, keepdims=0)
     least = writer.constant(torch.tensor(LEAST_ENERGY))
     energy = writer.add("Add", [energy, least], dtype=FULL)
     quarter = writer.constant(torch.tensor(0.25))
     logarithm = writer.add("Log", [energy], dtype=FULL)
-    correlations = [
-        _correlation(writer, derivative, lag * down, lag * right)
-        for down, right in DIRECTIONS
-        for lag in range(1, MAX_LAG + 1)
-    ]
+    rows = _part(writer, derivative, (0, END), (0, END), ROW_STEP)
+    correlations = []
+    for (down, right), count in zip(DIRECTIONS, counts, strict=True):
+        product = writer.add("Mul", [_moved(writer, derivative, down, right), rows], dtype=FULL)
+        total = writer.add("ReduceSum", [product, axes], dtype=FULL, keepdims=0)
+        correlations.append(writer.add("Div", [total, count], dtype=FULL))
     together = writer.add("Concat", correlations, dtype=FULL, axis=1)
     return [
         writer.add("Mul", [logarithm, quarter], dtype=FULL),
@@ -74,14 +83,31 @@ def _measured(writer: GraphWriter, derivative: str) -> list[str]:
     ]
 
 
-def _correlation(writer: GraphWriter, derivative: str, down: int, right: int) -> str:
-    """Mean product of a derivative and itself moved, (N, 1)."""
-    left, beyond = max(0, right), max(0, -right)
-    here = _part(
-        writer, derivative, (0, -down if down else END), (beyond, -left if left else END), ROW_STEP
-    )
-    there = _part(writer, derivative, (down, END), (left, -beyond if beyond else END), ROW_STEP)
-    return _mean(writer, writer.add("Mul", [here, there], dtype=FULL))
+def _moved(writer: GraphWriter, derivative: str, down: int, right: int) -> str:
+    """A derivative moved by each lag, 0 beyond its border: every fourth row, (N, lags, h, W)."""
+    kernels = torch.zeros(MAX_LAG, 1, MAX_LAG * down + 1, MAX_LAG * abs(right) + 1)
+    for lag in range(1, MAX_LAG + 1):
+        kernels[lag - 1, 0, lag * down, lag * right if right >= 0 else MAX_LAG - lag] = 1
+    beyond = MAX_LAG * down, MAX_LAG * max(0, right)
+    pads = [0, MAX_LAG * max(0, -right), *beyond]
+    inputs = [derivative, writer.constant(kernels)]
+    return writer.add("Conv", inputs, dtype=FULL, pads=pads, strides=[ROW_STEP, 1])
+
+
+def _counts(writer: GraphWriter, derivative: str, down: int, right: int) -> str:
+    """How many products there are for each lag: (lags), float32."""
+
+    def whole(kind: str, *inputs: str) -> str:
+        return writer.add(kind, inputs, dtype=torch.int64)
+
+    height, width = (writer.length(Dimension(derivative, axis)) for axis in (2, 3))
+    lags = range(1, MAX_LAG + 1)
+    # So many rows, of which every fourth counts, the first one included.
+    last = whole("Sub", height, writer.integers(*(lag * down + 1 for lag in lags)))
+    step, one = writer.integers(ROW_STEP), writer.integers(1)
+    rows = whole("Add", whole("Div", last, step), one)
+    columns = whole("Sub", width, writer.integers(*(lag * abs(right) for lag in lags)))
+    return writer.cast(whole("Mul", rows, columns), FULL)
 
 
 def _part(
@@ -92,7 +118,3 @@ def _part(
     bounds = [writer.integers(*starts), writer.integers(*ends)]
     steps = [writer.integers(2, 3), writer.integers(step, 1)]
     return writer.add("Slice", [x, *bounds, *steps], dtype=FULL)
-
-
-def _mean(writer: GraphWriter, x: str) -> str:
-    return writer.add("ReduceMean", [x, writer.integers(2, 3)], dtype=FULL, keepdims=0)
