@@ -96,7 +96,10 @@ def test_a_field_based_frame_is_refused(brmr_weights, video_format, output):
         ({"strength": None}, "strength must be a number from 0.0 to 1.0, got None"),
         ({"model": "slow"}, "unknown model 'slow'; choose one of: fast, paper"),
         ({"device": "gpu"}, "unknown device 'gpu'; choose one of: auto, cpu, cuda, cuda:N"),
-        ({"backend": "onnx"}, "unknown backend 'onnx'; choose one of: auto, eager"),
+        (
+            {"backend": "onnx"},
+            "unknown backend 'onnx'; choose one of: auto, tensorrt_rtx, tensorrt, eager, inductor",
+        ),
         (
             {"precision": "fp16"},
             "precision 'fp16' is not available on the CPU; use precision='auto', 'fp32' or 'bf16'",
@@ -177,7 +180,11 @@ def test_weights_without_one_of_the_networks_are_refused(refusal, tmp_path):
     [
         ("brmr", {"regions": 0}, "regions must be a whole number from 1 to 64, got 0"),
         ("brmr", {"sigma": 2}, "unknown parameter 'sigma'; choose one of: max_iterations, "),
-        ("dblrgan", {"regions": 2}, "unknown parameter 'regions'; choose one of: model, device, "),
+        (
+            "dblrgan",
+            {"regions": 2},
+            "unknown parameter 'regions'; choose one of: model, num_streams, device, ",
+        ),
         ("dblrgan", {"scene_threshold": 0.1}, "scene_threshold is the front end's: "),
     ],
 )

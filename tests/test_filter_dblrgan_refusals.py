@@ -134,7 +134,10 @@ def test_a_gpu_resident_clip_is_refused(monkeypatch):
             {"precision": "int8"},
             "unknown precision 'int8'; choose one of: auto, fp32, fp16, bf16",
         ),
-        ({"backend": "onnx"}, "unknown backend 'onnx'; choose one of: auto, eager"),
+        (
+            {"backend": "onnx"},
+            "unknown backend 'onnx'; choose one of: auto, tensorrt_rtx, tensorrt, eager, inductor",
+        ),
         *[
             (
                 {"tile": tile},

@@ -268,8 +268,8 @@ def test_bf16_restores_what_fp32_does(tiny):
     frame = F.interpolate(torch.rand(1, 3, 8, 8), (96, 96), mode="bicubic")[0].clamp(0, 1)
     restorer = tiny(max_iterations=0)
     expected = restorer.analyse(frame)
-    for name in ("_image", "_patch"):
-        network = getattr(restorer, name).bfloat16()
-        setattr(restorer, name, lambda pictures, network=network: network(pictures.bfloat16()))
+    for holder, name in ((restorer._image, "_network"), (restorer, "_patch")):
+        network = getattr(holder, name).bfloat16()
+        setattr(holder, name, lambda pictures, network=network: network(pictures.bfloat16()))
     restored = restorer.analyse(frame)
     torch.testing.assert_close(restored.restored, expected.restored, rtol=0, atol=0.03)

@@ -112,7 +112,7 @@ def test_slow_motion_vpy_pipes_seven_frames_for_each_at_the_same_rate(vspipe, tm
             picture = (torch.rand(48, 64, 3) * 255).byte().numpy()
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    options = {"widths": (8, 8, 8, 8)}
+    options = {"widths": (8, 8, 8)}
     state = SequenceNet(**options).state_dict()
     save_weights(weights, state, filter_name="sequence", model="fast", options=options)
     done = vspipe(

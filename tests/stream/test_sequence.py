@@ -260,7 +260,6 @@ def test_a_picture_is_refused(tmp_path, opened):
         (["--filter", "sequence", "--stretch-audio"],
          "--stretch-audio is for --slow-motion; otherwise the sound stays as it is"),
         (["--filter", "sequence", "--depth", "5"], "depth must be a whole number from 1 to 3"),
-        (["--filter", "sequence", "--slow-motion"], "no weights are shipped for model 'fast' yet"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(tmp_path, capfd, arguments, text):

@@ -28,7 +28,7 @@ from vsdeblur.train.sequence import SequenceTask
 from vsdeblur.train.sequence_losses import central_content_loss, flow_loss
 from vsdeblur.train.sequence_settings import SequenceSettings
 
-TINY = {"widths": [8, 8, 8, 8], "num_blocks": [1, 1, 1, 1], "num_decoder_blocks": [1, 1, 1]}
+TINY = {"widths": [8, 8, 8], "num_blocks": [1, 1, 1], "num_decoder_blocks": [1, 1]}
 
 
 class FakeVGG19(nn.Module):
@@ -81,7 +81,8 @@ def raft_file(tmp_path, monkeypatch):
 
 @pytest.fixture
 def stages(small):
-    return [small(stage, steps=1, model_options=TINY) for stage in load_stages("sequence")]
+    tiny = {"steps": 1, "model_options": TINY, "initial_weights": "default"}
+    return [small(stage, **tiny) for stage in load_stages("sequence")]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from vsdeblur.train.sequence import SequenceTask
 from vsdeblur.train.sequence_losses import bicycle_loss, in_better_order, pair_content_loss
 from vsdeblur.train.sequence_settings import ADVERSARIAL_WEIGHT, FLOW_WEIGHT, SequenceSettings
 
-TINY = {"widths": [8, 8, 8, 8], "num_blocks": [1, 1, 1, 1], "num_decoder_blocks": [1, 1, 1]}
+TINY = {"widths": [8, 8, 8], "num_blocks": [1, 1, 1], "num_decoder_blocks": [1, 1]}
 NOTHING = SequenceSettings(central=0, perceptual=0, pair=0, adversarial=0, flow=0, critic_width=4)
 EVERYTHING = SequenceSettings(gram=0.01, bicycle=0.5, ordered=1.0, free_order=True, critic_width=4)
 

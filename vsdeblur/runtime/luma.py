@@ -95,6 +95,8 @@ class LumaCoding:
             np.copyto(luma.numpy(), numbers)
         if self.is_float:
             return luma
+        if self.bits > 8:  # a last bit of float32 can be the last one of these numbers
+            return luma.sub_(self.black).div_(self.span)
         # In one step; black is exactly 0, and white is 1 to the last bit but one.
         share = float(np.float32(1 / self.span))
         offset = torch.tensor(-self.black * share, device=luma.device)
@@ -111,6 +113,8 @@ class LumaCoding:
         """
         if self.is_float:
             return luma
+        if self.bits > 8:
+            return luma.mul_(self.span).add_(self.black).round_()
         nearest = torch.tensor(self.black + 0.5, device=luma.device)
         return torch.add(nearest, luma, alpha=self.span, out=luma)
 

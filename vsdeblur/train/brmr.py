@@ -1,9 +1,9 @@
 """Training of `brmr`: the image generator and its critic, mining, the patch generator (paper 000).
 
-Stage "image" trains G_i against D_i on whole pictures (another stage before it may train G_i
-alone), stage "patch" G_p against a critic of its own on the windows that D_i mines from what G_i
-makes of the training pictures. The windows are
-mined when the second stage begins, and kept in its folder.
+Stage "image" trains G_i against D_i on whole pictures. A stage before it may train G_i alone
+("content"), one after it D_i alone ("critic"). Stage "patch" trains G_p against a critic of its own
+on the windows that D_i mines from what G_i makes of the training pictures: they are mined when it
+begins, and kept in its folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..errors import DataError
 from ..models.brmr import BRMRNetworks
 from ..models.fast_unet import FastUNetGenerator
 from ..models.pix2pix import CELL, CAMDiscriminator, CAMOutput
-from .brmr_validation import PictureValidation
+from .brmr_validation import PictureValidation, RegionValidation
 from .losses import LOSSES
 from .material import Material
 from .mining import MinedPool, mine
@@ -29,11 +29,18 @@ from .options import TrainOptions
 from .pairs import PairPool
 from .pictures import PictureSet
 from .recipe import Recipe
-from .task import Pool
+from .task import Pool, Validation
 from .trainer import Trainer
 from .transfer import start_from_dblrgan
 
-__all__ = ["BRMRTask", "ImageTrainer", "PairCritic", "PatchTrainer", "conditional_loss"]
+__all__ = [
+    "BRMRTask",
+    "CriticTrainer",
+    "ImageTrainer",
+    "PairCritic",
+    "PatchTrainer",
+    "conditional_loss",
+]
 
 MINING_SEED = 7
 """Windows are mined from other pictures than the image stage was trained on."""
@@ -47,6 +54,18 @@ def conditional_loss(output: CAMOutput, *, is_sharp: bool) -> Tensor:
     gradient vanishes where the critic is sure (paper 000, equation 3, as pix2pix does it).
     """
     return -output.logits.log_softmax(1)[:, 0 if is_sharp else 1].mean()
+
+
+def place_loss(output: CAMOutput, window: Tensor) -> Tensor:
+    """How well heat maps tell blurred places from sharp ones, cell by cell (not in the paper).
+
+    Args:
+        output: The critic's, of pictures sharp but for one window, as their own candidates.
+        window: (N, 1, H, W), 1 where it is.
+    """
+    margin = output.heat_blur - output.heat_sharp
+    is_blurred = F.avg_pool2d(window, CELL, ceil_mode=True)[:, 0]
+    return F.binary_cross_entropy_with_logits(margin, is_blurred)
 
 
 class PairCritic:
@@ -88,11 +107,8 @@ class PairCritic:
             patched: (N, 3, H, W) in [0, 1], sharp but for one window.
             window: (N, 1, H, W), 1 where it is.
         """
-        output = self._model(patched, patched)
-        margin = output.heat_blur - output.heat_sharp
-        is_blurred = F.avg_pool2d(window, CELL, ceil_mode=True)[:, 0]
-        loss = F.binary_cross_entropy_with_logits(margin, is_blurred)
-        self._fabric.backward(self._map_weight * loss)
+        loss = self._map_weight * place_loss(self._model(patched, patched), window)
+        self._fabric.backward(loss)
         self._wrapped.step()
         self._wrapped.zero_grad()
 
@@ -156,6 +172,54 @@ class ImageTrainer(_GeneratorTrainer):
         return self._objective(blurred, sharp)
 
 
+class _Judged(nn.Module):
+    """A critic as a function of one picture."""
+
+    def __init__(self, critic: CAMDiscriminator) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        judged: CAMOutput = self.critic(pictures, pictures)
+        return judged.logits
+
+
+class CriticTrainer(Trainer):
+    """Trains D_i alone, on what a finished G_i makes (not in the paper).
+
+    A discriminator that only has to tell whole pictures apart need not look everywhere; one that
+    mines must.
+    """
+
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """G_i as it is used, without dropout."""
+        assert isinstance(network, BRMRNetworks)
+        network.g_image.eval().requires_grad_(False)
+        return network
+
+    def part(self, network: nn.Module) -> nn.Module:
+        """D_i."""
+        assert isinstance(network, BRMRNetworks)
+        return network.d_image
+
+    def measured(self) -> nn.Module:
+        """D_i, each picture being its own candidate; a step has three such runs."""
+        assert isinstance(self.network, BRMRNetworks)
+        return _Judged(self.network.d_image)
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """Equation (3) for the discriminator, and where pictures are blurred."""
+        blurred, sharp, patched, window = batch
+        assert isinstance(self.network, BRMRNetworks)
+        assert self.recipe.adversarial is not None
+        with torch.no_grad(), self.fabric.autocast():
+            candidate = self.network.g_image(blurred).float().clamp(0, 1)
+        loss = conditional_loss(self.model(blurred, sharp), is_sharp=True)
+        loss = loss + conditional_loss(self.model(blurred, candidate), is_sharp=False)
+        places = place_loss(self.model(patched, patched), window)
+        return loss + self.recipe.adversarial.map_weight * places
+
+
 class PatchTrainer(_GeneratorTrainer):
     """Trains G_p on mined windows."""
 
@@ -199,8 +263,10 @@ class BRMRTask:
         self._num_validation = options.num_validation
         self.names = self._material.names
 
-    def validation(self, stage: Recipe) -> PictureValidation:
-        """The held-out photos, blurred by the seven kernels."""
+    def validation(self, stage: Recipe) -> Validation:
+        """The held-out photos, blurred by the seven kernels, or one region of each."""
+        if stage.stage == "critic":
+            return RegionValidation(self._material.held_out_photos, self._num_validation)
         return PictureValidation(
             self._material.held_out_photos, self._num_validation, full_loop=stage.stage == "patch"
         )
@@ -211,6 +277,8 @@ class BRMRTask:
         """The generator of the stage and its critic."""
         settings = stage.adversarial
         assert settings is not None
+        if stage.stage == "critic":
+            return CriticTrainer(stage, fabric, init, compiled=compiled)
         kind = PatchTrainer if stage.stage == "patch" else ImageTrainer
         trainer = kind(stage, fabric, init, compiled=compiled)
         assert isinstance(trainer.network, BRMRNetworks)

@@ -242,7 +242,7 @@ class _Run:
 
     def _measure_device(self, blurred: Tensor) -> None:
         trainer = self._trainer
-        self._flops = flops_per_sample(trainer.part(trainer.network), blurred)
+        self._flops = flops_per_sample(trainer.measured(), blurred)
         self._matrix_rate = matrix_rate(trainer.fabric.device, trainer.compute_dtype)
 
     def _timed[T](self, what: str, work: Callable[..., T], *args: object) -> T:

@@ -80,6 +80,10 @@ class Trainer(ABC):
         """The part of the network that is trained: all of it."""
         return network
 
+    def measured(self) -> nn.Module:
+        """What its work is counted by: takes the first tensor of a batch, (N, C, H, W)."""
+        return self.part(self.network)
+
     @abstractmethod
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch, a scalar; a discriminator learns from it on the way."""
