@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def measure_network(
     source = load_parts(filter_name, model, weights)[0][spec.parts[0]]
     loaded = time.perf_counter() - started
     shape = _shape(source, size)
-    flops = flops_of(source.module, shape)
+    flops = flops_of(copy.deepcopy(source.module), shape)
     frames = torch.rand(shape, device=where).to(source.input_dtype(dtype))
     started = time.perf_counter()
     network = compile_network(source, backend, where, dtype, EngineCache(cache_folder()))
