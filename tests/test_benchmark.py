@@ -2,6 +2,7 @@
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_all_combinations_are_measured_but_models_that_a_filter_lacks():
 def test_a_network_is_timed_with_what_it_does(weights_files):
     speed = measure_network(
         "dblrgan", "fast", size=(60, 48), backend="eager", precision="fp32", device="cpu",
-        weights=weights_files["fast"], repeats=5,
+        weights=Path(weights_files["fast"]), repeats=5,
     )  # fmt: skip
     assert speed.flops == pytest.approx(0.13e12 * 64 * 48 / (1280 * 720), rel=0.1)
     assert 0 < speed.share < 4
@@ -202,7 +203,5 @@ def test_memory_does_not_grow_with_the_length_of_a_clip():
 
 
 def _resident_bytes():
-    from pathlib import Path
-
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * 4096

@@ -97,7 +97,7 @@ class LumaCoding:
             return luma
         # In one step; black is exactly 0, and white is 1 to the last bit but one.
         share = float(np.float32(1 / self.span))
-        offset = torch.tensor(-self.black * share, device=luma.device)
+        offset = torch.tensor(-self.black * share)  # here: bringing it to a GPU would wait for it
         return torch.add(offset, luma, alpha=share, out=luma)
 
     def write(self, luma: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class LumaCoding:
         """
         if self.is_float:
             return luma
-        nearest = torch.tensor(self.black + 0.5, device=luma.device)
+        nearest = torch.tensor(self.black + 0.5)
         return torch.add(nearest, luma, alpha=self.span, out=luma)
 
     def exceeds(self, plane: NDArray[Any]) -> bool:
