@@ -203,7 +203,5 @@ def test_memory_does_not_grow_with_the_length_of_a_clip():
 
 
 def _resident_bytes():
-    from pathlib import Path
-
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * 4096

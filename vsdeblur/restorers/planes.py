@@ -207,8 +207,7 @@ class PlaneRestorer:
         first = numbers[0] % self._places
         if all(after - before == 1 for before, after in pairwise(numbers)):
             return self._frames[first : first + self._length]
-        places = [number % self._places for number in numbers]
-        return self._frames[torch.tensor(places, device=self._frames.device)]
+        return torch.stack([self._frames[number % self._places] for number in numbers])
 
     def _workspace(self) -> _Workspace:
         device, buffer = self._restorer.device, self._stages.buffer

@@ -99,7 +99,7 @@ class LumaCoding:
             return luma.sub_(self.black).div_(self.span)
         # In one step; black is exactly 0, and white is 1 to the last bit but one.
         share = float(np.float32(1 / self.span))
-        offset = torch.tensor(-self.black * share, device=luma.device)
+        offset = torch.tensor(-self.black * share)  # here: bringing it to a GPU would wait for it
         return torch.add(offset, luma, alpha=share, out=luma)
 
     def write(self, luma: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ class LumaCoding:
             return luma
         if self.bits > 8:
             return luma.mul_(self.span).add_(self.black).round_()
-        nearest = torch.tensor(self.black + 0.5, device=luma.device)
+        nearest = torch.tensor(self.black + 0.5)
         return torch.add(nearest, luma, alpha=self.span, out=luma)
 
     def exceeds(self, plane: NDArray[Any]) -> bool:
