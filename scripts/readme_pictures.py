@@ -25,8 +25,8 @@ LUMA = torch.tensor([0.2126, 0.7152, 0.0722])
 
 def main() -> None:
     """Write weights/brmr/overlay.png and weights/sequence/strip.png."""
-    save(beside(*overlaid()), WEIGHTS / "brmr" / "overlay.png")
     save(beside(*opened()), WEIGHTS / "sequence" / "strip.png")
+    save(beside(*overlaid()), WEIGHTS / "brmr" / "overlay.png")
 
 
 def overlaid() -> list[Frame]:

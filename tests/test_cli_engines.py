@@ -102,7 +102,7 @@ def test_each_network_of_a_model_is_exported_beside_the_other(capfd, tmp_path, b
         (["x.onnx", "--filter", "sharpen"], "unknown filter 'sharpen'"),
         (["x.onnx", "--model", "huge"], "unknown model 'huge'"),
         (["x.onnx", "--precision", "int8"], "unknown precision 'int8'; choose one of: fp32, fp16"),
-        (["x.onnx", "--filter", "brmr"], "no weights are shipped for model 'fast' yet"),
+        (["x.onnx", "--filter", "brmr", "--model", "paper"], "no weights are shipped for model"),
         (["none/x.onnx"], "there is no folder"),
         (["x.onnx", "--format", "torch"], "'torch' is not one of 'onnx', 'engine'"),
     ],

@@ -80,8 +80,8 @@ def test_a_clip_that_would_become_too_long_is_refused():
 
 
 def test_models_without_weights_say_what_to_do():
-    assert refusal() == (
-        "no weights are shipped for model 'fast' yet; train it and give the file as weights=FILE, "
+    assert refusal(model="paper") == (
+        "no weights are shipped for model 'paper' yet; train it and give the file as weights=FILE, "
         "or use another model"
     )
 
