@@ -64,7 +64,7 @@ def test_share_is_that_of_the_matrix_product():
 
 
 def test_models_without_weights_get_random_ones(tmp_path):
-    path, packaged = weights_for("sequence", "fast", tmp_path)
+    path, packaged = weights_for("sequence", "paper", tmp_path)
     assert not packaged
     assert path.parent == tmp_path
     assert weights_for("dblrgan", "fast", tmp_path)[1]

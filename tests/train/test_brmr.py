@@ -139,7 +139,7 @@ def test_rgb_psnr_by_hand():
 
 
 def test_the_patch_generator_may_begin_as_the_image_generator(small):
-    stage = small(load_stages("brmr")[2], model_options=TINY)
+    stage = small(load_stages("brmr")[-1], model_options=TINY)
     assert stage.initial_weights == "image"
     fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
     networks = PatchTrainer(stage, fabric).network
@@ -150,11 +150,11 @@ def test_the_patch_generator_may_begin_as_the_image_generator(small):
     assert not torch.equal(fresh.g_patch.stem.weight, fresh.g_image.stem.weight)
 
 
-@pytest.mark.parametrize(("index", "initial_weights"), [(0, "dblrgan"), (2, "image")])
+@pytest.mark.parametrize(("index", "initial_weights"), [(0, "dblrgan"), (-1, "image")])
 def test_pix2pix_cannot_begin_as_another_network(small, index, initial_weights):
     stage = small(load_stages("brmr")[index], model="paper", model_options=TINY)
     fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
-    kind = PatchTrainer if index == 2 else ImageTrainer
+    kind = PatchTrainer if index else ImageTrainer
     assert stage.initial_weights == initial_weights
     with pytest.raises(DataError, match=f"^initial_weights = '{initial_weights}' is for"):
         kind(stage, fabric)
@@ -192,7 +192,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
 
     parts = replace(options, out=tmp_path / "parts", minutes=0)
     train(stages, parts)
-    for _ in range(5):
+    for _ in range(8):
         train(stages, replace(parts, resume=True))
     resumed = torch.load(parts.out / "patch" / "last.ckpt", weights_only=True)
     for name, value in patch["network"].items():

@@ -30,6 +30,8 @@ def shrunk(stage, small):
 
 def has_critic(stage):
     terms = stage.sequence
+    if stage.stage == "critic":  # it is what is trained
+        return False
     return bool(stage.adversarial or (terms and (terms.adversarial or terms.needs_features)))
 
 
