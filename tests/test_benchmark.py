@@ -178,30 +178,3 @@ def test_the_clip_runs_in_vspipe(shell, weights_files):
     arguments = {"shell": shell, "width": 64, "height": 48, "length": 20}
     run = run_pipe(pipe_command(arguments | (given if shell == "filter" else {})))
     assert run.frames_per_second > 0
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_length_of_a_clip():
-    import vapoursynth as vs
-
-    from vsdeblur.filters.dblrgan import restore_windows
-    from vsdeblur.models import MODELS
-    from vsdeblur.restorers.dblrgan import WindowRestorer
-    from vsdeblur.runtime.device import resolve_device
-
-    spec, device = MODELS["dblrgan"]["fast"], resolve_device("cpu")
-    restorer = WindowRestorer(lambda x: x[:, 2:3], spec, device, adds_middle_frame=False)
-    clip = vs.core.std.BlankClip(format=vs.YUV420P8, width=320, height=240, length=10_000)
-    resident = []
-    for n, frame in enumerate(restore_windows(clip, restorer, None, "identity").frames()):
-        frame.close()
-        if n >= 500 and n % 500 == 0:
-            resident.append(_resident_bytes())
-    assert len(resident) == 19
-    # A tenth of a frame more for each frame would be 100 MB.
-    assert max(resident) - resident[0] < 20e6
-
-
-def _resident_bytes():
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * 4096

@@ -8,6 +8,7 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.brmr import BRMRRestorer, BRMRResult
+from ..runtime.heap import frame_done
 from .planes import check_clip, refuse_fields
 from .rgb import from_rgb, read_planes, to_rgb, write_planes
 
@@ -120,6 +121,7 @@ def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
         restored = write_planes(frame, drawn)
         _tell(restored, result)
         restored.props[SKIPPED] = result.skipped and not overlay
+        frame_done()
         return restored
 
     # ModifyFrame alone calls `restore` one frame at a time; inside FrameEval several run at once.
@@ -156,6 +158,7 @@ def _maps(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
                 _tell(drawn, result)
         except DeblurError as error:
             raise vs.Error(f"brmr: {error}") from error
+        frame_done()
         return drawn
 
     maps = blank.std.FrameEval(

@@ -12,6 +12,7 @@ from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.base import LumaRestorer
 from ..restorers.planes import PlaneRestorer
+from ..runtime.heap import frame_done
 from ..runtime.luma import LumaCoding
 from .planes import check_clip, coding_of, coding_of_clip, on_luma, refuse_fields
 from .window import frame_offsets, mark_cuts, shifted
@@ -116,6 +117,7 @@ def restore_windows(
             planes.restore([n + offset for offset in offsets], read, np.asarray(restored[0]))
         except DeblurError as error:
             raise vs.Error(f"{name}: {error}") from error
+        frame_done()
         return restored
 
     # ModifyFrame alone calls `restore` one frame at a time; inside FrameEval several run at once.

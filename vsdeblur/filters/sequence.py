@@ -16,6 +16,7 @@ from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.chroma import ChromaMotion, require_opencv
 from ..restorers.sequence import SequenceRestorer, multiplier_of
+from ..runtime.heap import frame_done
 from .moments import TIME_PROPERTIES, place_in_time
 from .planes import check_clip, coding_of, on_luma, refuse_fields, repeated, write_luma
 from .window import FrameCache, frame_offsets, mark_cuts, shifted
@@ -166,6 +167,7 @@ def _opened(
         if group.motion is not None:
             _move_chroma(frame, group.motion, index)
         place_in_time(frame.props, index, multiplier, exposure)
+        frame_done()
         return frame
 
     def made(number: int, window: list[vs.VideoFrame]) -> _Group:
