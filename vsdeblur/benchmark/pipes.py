@@ -17,7 +17,7 @@ from ..errors import VideoError
 __all__ = ["PipeRun", "pipe_command", "run_pipe"]
 
 SCRIPT = Path(__file__).with_name("clip.vpy")
-_RESULT = re.compile(r"Output (\d+) frames in ([\d.]+) seconds")
+_RESULT = re.compile(r"Output \d+ frames in [\d.]+ seconds \(([\d.]+) fps\)")
 
 
 class PipeRun(NamedTuple):
@@ -60,9 +60,9 @@ def run_pipe(command: list[str]) -> PipeRun:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     result = _RESULT.search(said)
-    if process.returncode or result is None or not float(result[2]):
+    if process.returncode or result is None or not float(result[1]):
         lines = [line for line in re.split(r"[\r\n]+", said) if line.strip()]
         why = next((line for line in reversed(lines) if "rror" in line), "it said nothing")
         raise VideoError(f"vspipe failed: {why.strip()}; the command was: {shlex.join(command)}")
     kilobytes = 1 if sys.platform == "darwin" else 1024
-    return PipeRun(int(result[1]) / float(result[2]), usage.ru_maxrss * kilobytes)
+    return PipeRun(float(result[1]), usage.ru_maxrss * kilobytes)
