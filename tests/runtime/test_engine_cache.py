@@ -1,8 +1,8 @@
 """Engines are built once, kept whole, and found again."""
 
 import json
-import multiprocessing
 import logging
+import multiprocessing
 import os
 import time
 from pathlib import Path
