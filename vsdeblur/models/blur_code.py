@@ -71,7 +71,7 @@ class GatedBlock(ResidualBlock):
     """
 
     def __init__(self, width: int, code_width: int) -> None:
-        super().__init__(width, padding_mode="zeros")
+        super().__init__(width)
         self.excite = nn.Linear(code_width, 2 * width)
         nn.init.zeros_(self.excite.weight)
         nn.init.zeros_(self.excite.bias)

@@ -198,12 +198,12 @@ class FastDBLRNet(nn.Module):
         self.global_skip = global_skip
         self.middle = num_frames // 2
         self.stem = nn.Conv2d(4 * num_frames, widths[0], 3, padding=1)
-        self.encoders = nn.ModuleList(map(_stack, widths, num_blocks))
+        self.encoders = nn.ModuleList(map(residual_stack, widths, num_blocks))
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.ups = nn.ModuleList(
             nn.Conv2d(b, 4 * a, 1) for a, b in reversed(list(pairwise(widths)))
         )
-        self.decoders = nn.ModuleList(map(_stack, widths[-2::-1], num_blocks[-2::-1]))
+        self.decoders = nn.ModuleList(map(residual_stack, widths[-2::-1], num_blocks[-2::-1]))
         self.head = nn.Conv2d(widths[0], 4, 3, padding=1)
         with torch.no_grad():  # the first output is nearly the input
             self.head.weight.mul_(0.1)
@@ -228,7 +228,3 @@ class FastDBLRNet(nn.Module):
             x = decoder(F.pixel_shuffle(up(x), 2) + skips.pop())
         residual = F.pixel_shuffle(self.head(x), 2)
         return residual + frames[:, self.middle : self.middle + 1] if self.global_skip else residual
-
-
-def _stack(width: int, count: int) -> nn.Sequential:
-    return residual_stack(width, count, padding_mode="zeros")

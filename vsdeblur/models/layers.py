@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +20,6 @@ __all__ = [
     "residual_stack",
     "scaled_residual",
 ]
-
-type Padding = Literal["zeros", "replicate"]
 
 FLATNESS = 1 / 255
 """Contrast, as a standard deviation, below which a picture counts as flat."""
@@ -101,13 +98,12 @@ class ResidualBlock(nn.Module):
 
     Args:
         width: Channels.
-        padding_mode: What lies beyond the border, as `nn.Conv2d` has it.
     """
 
-    def __init__(self, width: int, padding_mode: Padding = "replicate") -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1, padding_mode=padding_mode)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, padding_mode=padding_mode)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.calm()
 
     def calm(self) -> None:
@@ -121,9 +117,9 @@ class ResidualBlock(nn.Module):
         return x + residual
 
 
-def residual_stack(width: int, count: int, padding_mode: Padding = "replicate") -> nn.Sequential:
+def residual_stack(width: int, count: int) -> nn.Sequential:
     """So many `ResidualBlock`s, one after the other."""
-    return nn.Sequential(*(ResidualBlock(width, padding_mode) for _ in range(count)))
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
 
 
 def scaled_residual(translate: Callable[[Tensor], Tensor], blurred: Tensor) -> Tensor:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import lightning_fabric as fabric_library
 import torch
 from torch import Tensor, nn
 
 from ..models.discriminator import BLUR, SHARP
+from .trained_critic import TrainedCritic
 
 __all__ = ["Critic", "adversarial_loss"]
 
@@ -22,7 +21,7 @@ def adversarial_loss(restored: Tensor) -> Tensor:
     return restored[:, BLUR].mean()  # the two probabilities sum to 1
 
 
-class Critic:
+class Critic(TrainedCritic):
     """A discriminator in training.
 
     Args:
@@ -36,9 +35,8 @@ class Critic:
     ) -> None:
         self.network = network
         self.network.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate)
-        self._fabric = fabric
-        self._model, self._wrapped = fabric.setup(self.network, self.optimizer)
+        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+        super().__init__(network, optimizer, fabric)
 
     def learn(self, sharp: Tensor, restored: Tensor) -> Tensor:
         """Lower -log D(sharp) - log(1 - D(G)) by one step (paper 001, equation 2).
@@ -62,17 +60,5 @@ class Critic:
 
     def judge(self, restored: Tensor) -> Tensor:
         """The generator's adversarial loss; gradients reach the generator alone."""
-        self.network.requires_grad_(False)
-        with self._fabric.autocast():  # not the wrapped model: nothing is to be exchanged
-            loss = adversarial_loss(self.network(restored))
-        self.network.requires_grad_(True)
-        return loss
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        with self._frozen():
+            return adversarial_loss(self.network(restored))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
@@ -30,6 +29,7 @@ from .pairs import PairPool
 from .pictures import PictureSet
 from .recipe import Recipe
 from .task import Pool, Validation
+from .trained_critic import TrainedCritic
 from .trainer import Trainer
 from .transfer import start_from_dblrgan
 
@@ -68,7 +68,7 @@ def place_loss(output: CAMOutput, window: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(margin, is_blurred)
 
 
-class PairCritic:
+class PairCritic(TrainedCritic):
     """A `CAMDiscriminator` in training.
 
     Args:
@@ -86,10 +86,9 @@ class PairCritic:
         fabric: fabric_library.Fabric,
     ) -> None:
         self.network = network
-        self.optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
+        optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
+        super().__init__(network, optimizer, fabric)
         self._map_weight = map_weight
-        self._fabric = fabric
-        self._model, self._wrapped = fabric.setup(network, self.optimizer)
 
     def learn(self, blurred: Tensor, sharp: Tensor, candidate: Tensor) -> None:
         """One step on real pairs (blurred, sharp) and on generated ones (blurred, candidate)."""
@@ -114,20 +113,8 @@ class PairCritic:
 
     def judge(self, blurred: Tensor, candidate: Tensor) -> Tensor:
         """The generator's adversarial loss; gradients reach the generator alone."""
-        self.network.requires_grad_(False)
-        with self._fabric.autocast():  # not the wrapped model: nothing is to be exchanged
-            loss = conditional_loss(self.network(blurred, candidate), is_sharp=True)
-        self.network.requires_grad_(True)
-        return loss
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        with self._frozen():
+            return conditional_loss(self.network(blurred, candidate), is_sharp=True)
 
 
 class _GeneratorTrainer(Trainer):

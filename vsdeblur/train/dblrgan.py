@@ -51,15 +51,7 @@ class _WindowValidation:
         self._windows = windows
 
     def evaluate(self, trainer: Trainer, picture: Path) -> Score:
-        network = trainer.averaged_network()
-
-        @torch.no_grad()
-        def restore(blurred: Tensor) -> Tensor:
-            with trainer.fabric.autocast():
-                restored: Tensor = network(blurred.to(trainer.fabric.device))
-            return restored
-
-        restored = self._windows.restore(restore)
+        restored = self._windows.restore(trainer.averaged())
         write_comparison(picture, self._windows, restored)
         return self._windows.score(restored)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import lightning_fabric as fabric_library
 import torch
 from torch import Tensor
 
 from ..models.sequence import SequenceDiscriminator
 from .sequence_losses import adversarial_loss, discriminator_loss
+from .trained_critic import TrainedCritic
 
 __all__ = ["MomentCritic"]
 
 
-class MomentCritic:
+class MomentCritic(TrainedCritic):
     """A `SequenceDiscriminator` in training.
 
     Args:
@@ -33,9 +30,8 @@ class MomentCritic:
     ) -> None:
         self.network = network
         self.network.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
-        self._fabric = fabric
-        self._model, self._wrapped = fabric.setup(network, self.optimizer)
+        optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
+        super().__init__(network, optimizer, fabric)
 
     def learn(self, sharp: Tensor, restored: Tensor) -> None:
         """One step; sharp and restored moments, (N, 7, H, W) in [0, 1]."""
@@ -54,21 +50,3 @@ class MomentCritic:
         """What it sees in frames, as `SequenceDiscriminator.features`; it learns nothing."""
         with self._frozen():
             return self.network.features(frames)
-
-    @contextmanager
-    def _frozen(self) -> Iterator[None]:
-        self.network.requires_grad_(False)
-        try:
-            with self._fabric.autocast():  # not the wrapped model: nothing is to be exchanged
-                yield
-        finally:
-            self.network.requires_grad_(True)
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])

@@ -84,15 +84,7 @@ class ExposureValidation:
 
     def evaluate(self, trainer: Trainer, picture: Path) -> Score:
         """Score the averaged weights, and write a PNG to look at."""
-        network = trainer.averaged_network()
-
-        @torch.no_grad()
-        def restore(blurred: Tensor) -> Tensor:
-            with trainer.fabric.autocast():
-                restored: Tensor = network(blurred.to(trainer.fabric.device))
-            return restored
-
-        restored = self._exposures.restore(restore)
+        restored = self._exposures.restore(trainer.averaged())
         write_moments(picture, self._exposures, restored)
         return self._exposures.score(restored)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ class Trainer(ABC):
         network = build_network(self.recipe)
         network.load_state_dict(self.average)
         return network.eval().to(self.fabric.device)
+
+    def averaged(self) -> Callable[[Tensor], Tensor]:
+        """The averaged network as a function, in the run's precision and without gradients."""
+        network = self.averaged_network()
+
+        @torch.no_grad()
+        def restore(blurred: Tensor) -> Tensor:
+            with self.fabric.autocast():
+                restored: Tensor = network(blurred.to(self.fabric.device))
+            return restored
+
+        return restore
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold: plain values and tensors."""
