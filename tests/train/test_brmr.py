@@ -132,6 +132,18 @@ def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
         torch.testing.assert_close(batch, same, rtol=0, atol=0)
 
 
+def test_several_windows_of_a_picture_may_be_mined(train_photos, tmp_path):
+    networks = build_paper_brmr(**TINY, global_skip=True, normalize_critic=False).eval()
+    pool = pool_of(train_photos, size=256)
+    for regions in (1, 2):
+        mine(networks, pool, 3, tmp_path / f"{regions}.safetensors", regions=regions)
+    one, two = (load_file(tmp_path / f"{regions}.safetensors")["sharp"] for regions in (1, 2))
+    assert len(one) == len(two) == 3
+    for hottest in one[:2]:  # the second picture's comes third at the latest
+        assert any(torch.equal(hottest, window) for window in two)
+    assert not torch.equal(one, two)
+
+
 def test_rgb_psnr_by_hand():
     restored = torch.zeros(3, 2, 2)
     restored[0] = 0.3
@@ -148,6 +160,20 @@ def test_the_patch_generator_may_begin_as_the_image_generator(small):
         torch.testing.assert_close(patch[name], value, rtol=0, atol=0)
     fresh = PatchTrainer(replace(stage, initial_weights="default"), fabric).network
     assert not torch.equal(fresh.g_patch.stem.weight, fresh.g_image.stem.weight)
+
+
+def test_a_share_of_the_windows_is_refined_before_it_is_refined(small):
+    pairs = PairSettings(size=128, refined_share=0.5)
+    stage = small(load_stages("brmr")[-1], model_options=TINY, pairs=pairs)
+    trainer = PatchTrainer(stage, lightning_fabric.Fabric(accelerator="cpu"))
+    given = []
+    trainer.model.register_forward_pre_hook(lambda module, args: given.append(args[0].detach()))
+    windows = torch.rand(4, 3, 128, 128)
+    trainer.objective(windows, windows)
+    first, second = given
+    assert torch.equal(first, windows[:2])
+    assert torch.equal(second[2:], windows[2:])
+    assert not torch.equal(second[:2], windows[:2])
 
 
 @pytest.mark.parametrize(("index", "initial_weights"), [(0, "dblrgan"), (-1, "image")])

@@ -38,7 +38,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             # 3x3 convolutions reach 10 px at half size, 24 at a quarter, 64 at an eighth, and 24
             # and 10 again on the way up; a place within the 8x8 grid adds up to 7.
             receptive_radius=139,
-            values_per_pixel=41,
+            values_per_pixel=37,
         ),
         "paper": ModelSpec(
             build=DBLRNet,
@@ -62,7 +62,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             multiple_of=16,
             pads_itself=True,
             receptive_radius=64,
-            values_per_pixel=43,
+            values_per_pixel=38,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,
         ),
@@ -93,7 +93,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             # and 10 again on the way up; a place within the 8x8 grid adds up to 7. What the code
             # tells is of the whole frame.
             receptive_radius=123,
-            values_per_pixel=39,
+            values_per_pixel=34,
         ),
         "paper": ModelSpec(
             build=build_paper_sequence,
@@ -105,7 +105,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             pads_itself=True,
             # The same at twice the resolution: 6 + 8 + 32 + 48, and up to 7.
             receptive_radius=101,
-            values_per_pixel=230,
+            values_per_pixel=226,
         ),
     },
 }

@@ -79,7 +79,8 @@ class GatedBlock(ResidualBlock):
     def forward(self, x: Tensor, code: Tensor) -> Tensor:  # type: ignore[override]
         """(N, width, H, W) and (N, code_width) -> the first's shape."""
         inner, outer = (2 * self.excite(code).sigmoid())[..., None, None].chunk(2, 1)
-        gated: Tensor = x + outer * self.conv2(F.relu(self.conv1(x) * inner))
+        gated: Tensor = outer * self.conv2(F.relu(self.conv1(x) * inner, inplace=True))
+        gated += x
         return gated
 
 

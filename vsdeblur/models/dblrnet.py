@@ -108,7 +108,8 @@ class FoldedDBLRNet(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Restore the middle frame: (N, 5, H, W) in [0, 1] -> (N, 1, H, W), not clamped."""
-        stem = F.relu(self.l2(F.relu(self.l1(frames))))
+        stem = F.relu(self.l1(frames), inplace=True)
+        stem = F.relu(self.l2(stem), inplace=True)
         return _trunk(self, frames, stem)
 
 
@@ -120,7 +121,7 @@ class _FoldedBlock(nn.Module):
         self.conv2 = _fold_norm(block.conv2, block.norm2)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.conv2(F.relu(self.conv1(x)))
+        residual: Tensor = self.conv2(F.relu(self.conv1(x), inplace=True))
         return residual
 
 
@@ -128,9 +129,12 @@ def _trunk(network: DBLRNet | FoldedDBLRNet, frames: Tensor, stem: Tensor) -> Te
     """L3 to L35, which the network and its folded form share."""
     x = stem
     for block in network.blocks:
-        x = x + block(x)
-    x = network.l31_l32(x) + stem
-    x = F.relu(network.l34(F.relu(network.l33(x))))
+        before, x = x, block(x)
+        x += before
+    x = network.l31_l32(x)
+    x += stem
+    x = F.relu(network.l33(x), inplace=True)
+    x = F.relu(network.l34(x), inplace=True)
     restored: Tensor = network.l35(x)
     return restored + frames[:, MIDDLE : MIDDLE + 1] if network.global_skip else restored
 
@@ -225,6 +229,8 @@ class FastDBLRNet(nn.Module):
             x = down(x)
         x = self.encoders[-1](x)
         for up, decoder in zip(self.ups, self.decoders, strict=True):
-            x = decoder(F.pixel_shuffle(up(x), 2) + skips.pop())
+            x = F.pixel_shuffle(up(x), 2)
+            x += skips.pop()
+            x = decoder(x)
         residual = F.pixel_shuffle(self.head(x), 2)
         return residual + frames[:, self.middle : self.middle + 1] if self.global_skip else residual

@@ -104,7 +104,9 @@ class FastUNetGenerator(nn.Module):
             x = down(x)
         x = self.dropout(self.encoders[-1](x, code))
         for up, decoder in zip(self.ups, self.decoders, strict=True):
-            x = decoder(F.pixel_shuffle(up(x), 2) + skips.pop(), code)
+            x = F.pixel_shuffle(up(x), 2)
+            x += skips.pop()
+            x = decoder(x, code)
         return F.pixel_shuffle(self.head(x), 2).float()
 
 

@@ -108,7 +108,9 @@ class SequenceNet(nn.Module):
             x = down(x)
         x = self.encoders[-1](x, code)
         for up, decoder in zip(self.ups, self.decoders, strict=True):
-            x = decoder(F.pixel_shuffle(up(x), 2) + skips.pop(), code)
+            x = F.pixel_shuffle(up(x), 2)
+            x += skips.pop()
+            x = decoder(x, code)
         moments = F.pixel_shuffle(self.head(x), self.unshuffle)[..., :height, :width]
         return moments + blurred if self.global_skip else moments
 

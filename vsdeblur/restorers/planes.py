@@ -16,6 +16,7 @@ from torch import Tensor
 from ..runtime.luma import LumaCoding
 from ..runtime.ring import FrameRing
 from ..runtime.stages import Done, Stages
+from ..runtime.threads import num_threads
 from .base import LumaRestorer, finish_luma, refuse_non_number
 
 __all__ = ["Plane", "PlaneRestorer"]
@@ -110,6 +111,8 @@ class PlaneRestorer:
                 work = self._workspace()
             with (
                 torch.inference_mode(),
+                # Frames are at work side by side: around the network each keeps to its thread.
+                num_threads(1),
                 self._ring.window(numbers, lambda n, at: self._upload(*read(n), at, work)) as there,
             ):
                 middle = read(numbers[self._restorer.radius])
@@ -221,4 +224,5 @@ class PlaneRestorer:
 
 
 def _part(rows: Tensor, band: slice) -> Tensor:
-    return rows[: band.stop - band.start]
+    length = band.stop - band.start
+    return rows if len(rows) == length else rows[:length]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..errors import EngineError, OptionError
 from .eager import compile_eager, eager_obstacle
@@ -16,6 +17,7 @@ from .inductor import compile_inductor, inductor_obstacle
 from .network import Network, NetworkSource
 from .tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
 from .tensorrt_rtx import compile_tensorrt_rtx, tensorrt_rtx_obstacle, tensorrt_rtx_versions
+from .threads import num_threads
 
 __all__ = ["BACKENDS", "Backend", "Choice", "choose", "compile_network", "is_current"]
 
@@ -128,7 +130,26 @@ def compile_network(
     reason = dict(_reasons(device, dtype, dropout=source.dropout))[backend]
     if reason is not None:
         raise EngineError(f"backend {backend!r} is not available on {device}: {reason}")
-    return BACKENDS[backend].compile(source, device, dtype, cache)
+    return _compiled(backend, source, device, dtype, cache)
+
+
+def _compiled(
+    backend: str,
+    source: NetworkSource,
+    device: torch.device,
+    dtype: torch.dtype,
+    cache: EngineCache,
+) -> Network:
+    network = BACKENDS[backend].compile(source, device, dtype, cache)
+    if device.type != "cpu":
+        return network
+    cores = torch.get_num_threads()
+
+    def run(frames: Tensor) -> Tensor:
+        with num_threads(cores):  # the calling thread may have kept to one
+            return network(frames)
+
+    return run
 
 
 def _compile_best(
@@ -136,7 +157,7 @@ def _compile_best(
 ) -> Network:
     choice = choose(device, dtype, dropout=source.dropout)
     try:
-        network = BACKENDS[choice.backend].compile(source, device, dtype, cache)
+        network = _compiled(choice.backend, source, device, dtype, cache)
     except EngineError as error:
         if choice.backend == "eager":
             raise

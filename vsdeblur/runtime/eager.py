@@ -49,7 +49,7 @@ def compile_eager(
     graphs = _Graphs(module) if device.type == "cuda" and not source.dropout else None
 
     def run(frames: Tensor) -> Tensor:
-        frames = frames.to(input_dtype).contiguous(memory_format=torch.channels_last)
+        frames = frames.to(input_dtype).contiguous()  # channels_last would be unshuffled slowly
         with torch.inference_mode():
             output: Tensor = module(frames) if graphs is None else graphs.run(frames)
             return output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,18 +90,14 @@ class LumaCoding:
             numbers: Any shape, as in the plane; an array if the device is the CPU.
             luma: The same shape, float32; it is overwritten, and returned.
         """
-        if isinstance(numbers, Tensor):
-            luma.copy_(numbers)
-        else:
-            np.copyto(luma.numpy(), numbers)
+        luma.copy_(numbers if isinstance(numbers, Tensor) else _shared(numbers))
         if self.is_float:
             return luma
         if self.bits > 8:  # a last bit of float32 can be the last one of these numbers
             return luma.sub_(self.black).div_(self.span)
         # In one step; black is exactly 0, and white is 1 to the last bit but one.
         share = float(np.float32(1 / self.span))
-        offset = torch.tensor(-self.black * share)  # here: bringing it to a GPU would wait for it
-        return torch.add(offset, luma, alpha=share, out=luma)
+        return torch.add(_scalar(-self.black * share), luma, alpha=share, out=luma)
 
     def write(self, luma: Tensor) -> Tensor:
         """Turn luma into numbers, on its device.
@@ -115,8 +112,7 @@ class LumaCoding:
             return luma
         if self.bits > 8:
             return luma.mul_(self.span).add_(self.black).round_()
-        nearest = torch.tensor(self.black + 0.5)
-        return torch.add(nearest, luma, alpha=self.span, out=luma)
+        return torch.add(_scalar(self.black + 0.5), luma, alpha=self.span, out=luma)
 
     def exceeds(self, plane: NDArray[Any]) -> bool:
         """Whether luma of a plane, or of some rows, lies beyond [0, 1] (or is not a number)."""
@@ -136,3 +132,24 @@ class LumaCoding:
             torch.from_numpy(plane).copy_(numbers)
         else:  # NumPy narrows integers several times as fast as PyTorch
             np.copyto(plane, numbers.numpy(), casting="unsafe")
+
+
+@cache
+def _scalar(value: float) -> Tensor:
+    """A number as an operand of any device: bringing it to a GPU would wait for it."""
+    return torch.tensor(value)
+
+
+class _Writable:
+    """An array's memory, said to be writable; it keeps the array alive."""
+
+    def __init__(self, array: NDArray[np.generic]) -> None:
+        self._array = array
+        facts = dict(array.__array_interface__)
+        facts["data"] = (facts["data"][0], False)
+        self.__array_interface__ = facts
+
+
+def _shared(array: NDArray[np.generic]) -> Tensor:
+    """An array as a tensor of the same memory, only to be read: PyTorch warns of others."""
+    return torch.from_numpy(np.asarray(_Writable(array)))

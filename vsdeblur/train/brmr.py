@@ -229,7 +229,13 @@ class PatchTrainer(_GeneratorTrainer):
 
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch of mined windows and their sharp originals."""
-        return self._objective(*batch)
+        deblurred, sharp = batch
+        num_refined = round(self.recipe.pairs.refined_share * len(deblurred))
+        if num_refined:
+            with torch.no_grad():
+                refined = self.model(deblurred[:num_refined]).float().clamp(0, 1)
+            deblurred = torch.cat([refined, deblurred[num_refined:]])
+        return self._objective(deblurred, sharp)
 
 
 class BRMRTask:
@@ -287,7 +293,8 @@ class BRMRTask:
             assert isinstance(networks, BRMRNetworks)
             pictures = self._pictures(stage, stage.seed + MINING_SEED, fabric.device, (0, 1))
             with fabric.autocast():
-                mine(networks, pictures, stage.pairs.num_mined, mined)
+                settings = stage.pairs
+                mine(networks, pictures, settings.num_mined, mined, regions=settings.mined_regions)
         fabric.barrier()
         return MinedPool(
             mined, batch_size=stage.batch_size, seed=stage.seed, device=fabric.device, share=share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -12,15 +13,15 @@ from torch import Tensor
 
 from ..models.brmr import BRMRNetworks
 from ..restorers.regions import mine_windows
-from .pairs import PairPool
+from .pairs import Pair, PairPool
 from .photos import random_below
 
 __all__ = ["MinedPool", "mine"]
 
 
 @torch.no_grad()
-def mine(networks: BRMRNetworks, pool: PairPool, num: int, path: Path) -> None:
-    """Deblur training pictures, find each one's most blurred window, and keep it.
+def mine(networks: BRMRNetworks, pool: PairPool, num: int, path: Path, *, regions: int = 1) -> None:
+    """Deblur training pictures, find each one's most blurred windows, and keep them.
 
     Args:
         networks: Trained image generator and critic, in inference mode.
@@ -28,24 +29,31 @@ def mine(networks: BRMRNetworks, pool: PairPool, num: int, path: Path) -> None:
         num: How many windows.
         path: File to write; it appears whole or not at all. "deblurred" holds the image
             generator's windows, "sharp" their originals: (num, 3, 128, 128) uint8 each.
+        regions: Windows of a picture; they do not overlap.
     """
-    windows = [_mined(networks, pool, index) for index in range(num)]
+    windows = islice(_windows(networks, pool, regions), num)
     deblurred, sharp = (torch.stack(part) for part in zip(*windows, strict=True))
     beside = path.with_suffix(".partial")
     save_file({"deblurred": deblurred, "sharp": sharp}, beside)
     os.replace(beside, path)
 
 
-def _mined(networks: BRMRNetworks, pool: PairPool, index: int) -> tuple[Tensor, Tensor]:
-    pair = pool.pair(index)
+def _windows(
+    networks: BRMRNetworks, pool: PairPool, regions: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for index in count():
+        yield from _mined(networks, pool.pair(index), regions)
+
+
+def _mined(networks: BRMRNetworks, pair: Pair, regions: int) -> Iterator[tuple[Tensor, Tensor]]:
     device = next(networks.parameters()).device
     blurred = pair.blurred[None].to(device).float() / 255
     deblurred = networks.g_image(blurred).float().clamp(0, 1)
     heat = networks.d_image(blurred, deblurred).heat_blur
-    (window,) = mine_windows(heat[0])
-    place = (..., window.rows, window.columns)
     codes = (deblurred[0] * 255).round().byte().cpu()
-    return codes[place].contiguous(), pair.sharp[place].contiguous()
+    for window in mine_windows(heat[0], regions):
+        place = (..., window.rows, window.columns)
+        yield codes[place].contiguous(), pair.sharp[place].contiguous()
 
 
 class MinedPool:

@@ -17,3 +17,8 @@ class PairSettings:
     """Share of the pictures blurred by the virtual camera; the others by a kernel."""
     num_mined: int = 4096
     """Windows mined for the patch stage."""
+    mined_regions: int = 1
+    """Windows mined in a picture; they do not overlap."""
+    refined_share: float = 0.0
+    """Share of the windows of a batch that the patch generator has already refined once: it is
+    asked for the same window again where the critic still finds that one most blurred."""
