@@ -46,6 +46,7 @@ def small_networks():
         "brmr-image": (plain.get_submodule("g_image"), 3, 1),
         "brmr-residual": (skipping.get_submodule("g_image"), 3, 1),
         "brmr-fast": (fast.get_submodule("g_image"), 3, 1),
+        "brmr-refiner": (fast.get_submodule("g_patch"), 6, 1),
         "brmr-critic": (plain.get_submodule("d_image"), 6, 1),
     }
 
