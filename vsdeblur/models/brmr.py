@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .fast_unet import FastUNetGenerator
+from .measured import MeasuringNetwork
 from .pix2pix import CAMDiscriminator, UNetGenerator
 from .spec import InferenceForm
 
@@ -122,4 +123,5 @@ def fold_brmr(networks: nn.Module) -> InferenceForm:
         for name, generator in generators.items()
     }
     form = nn.ModuleDict(folded | {"d_image": HeatMaps(networks.d_image)}).eval()
-    return InferenceForm(form, adds_middle_frame=networks.g_image.global_skip)
+    measuring = networks.g_image if isinstance(networks.g_image, MeasuringNetwork) else None
+    return InferenceForm(form, networks.g_image.global_skip, measuring)
