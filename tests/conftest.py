@@ -129,7 +129,8 @@ def brmr_stub():
         **options,
     ):
         networks = {"g_image": image, "d_image": critic, "g_patch": patch}
-        spec = dataclasses.replace(MODELS["brmr"]["fast"], **{"critic_reach": 0} | (facts or {}))
+        usual = {"critic_reach": 0, "refiner_sees_input": False}
+        spec = dataclasses.replace(MODELS["brmr"]["fast"], **usual | (facts or {}))
         device = torch.device("cpu")
         return BRMRRestorer(
             networks, spec, device, tile, BRMROptions(**options),
@@ -154,7 +155,8 @@ def brmr_tiny():
         )
         for generator in (networks.g_image, networks.g_patch):
             torch.nn.init.normal_(generator.head.weight, 0, 0.1)
-        spec = dataclasses.replace(MODELS["brmr"]["fast"], critic_reach=critic_reach)
+        facts = {"critic_reach": critic_reach, "refiner_sees_input": False}
+        spec = dataclasses.replace(MODELS["brmr"]["fast"], **facts)
         form = spec.fold(networks)
         folded = form.network.requires_grad_(False)
         parts = {name: folded.get_submodule(name) for name in spec.parts}

@@ -1,12 +1,14 @@
 """The benchmark: rows, their figures, their commands, and what is said where one is missing."""
 
+import dataclasses
 import json
 import stat
 from pathlib import Path
 
 import pytest
+import torch
 
-from vsdeblur.benchmark import pipes, rows
+from vsdeblur.benchmark import networks, pipes, rows
 from vsdeblur.benchmark.networks import NetworkSpeed, measure_network, weights_for
 from vsdeblur.benchmark.pipes import pipe_command, run_pipe
 from vsdeblur.benchmark.report import as_json, as_markdown
@@ -116,6 +118,23 @@ def test_a_row_that_would_take_too_long_says_so(vspipe, monkeypatch, tmp_path):
     assert row.missing == "end to end: would take about 11 s"
 
 
+def test_engines_are_built_in_an_empty_folder_also_where_none_can_run(monkeypatch, tmp_path):
+    built = []
+
+    def engine_file(source, dtype, cache):
+        assert not list(cache.folder.iterdir())
+        built.append((source.name, dtype))
+
+    monkeypatch.setattr(networks, "engine_file", engine_file)
+    case = dataclasses.replace(CASE, backend="tensorrt_rtx", precision="fp16", filter="brmr")
+    row = measure(case, repeats=5, most_seconds=60, folder=tmp_path)
+    parts = ("g_image", "d_image", "g_patch")
+    assert built == [(f"brmr-fast-{part}", torch.float16) for part in parts]
+    assert len(row.build_seconds) == 3
+    assert row.network is None
+    assert "'fp16' is not available on the CPU" in row.missing
+
+
 @pytest.mark.parametrize(("device", "backend"), [("cuda:99", "auto"), ("cpu", "none-such")])
 def test_what_cannot_run_here_stays_empty_and_says_why(tmp_path, device, backend):
     case = Case(
@@ -126,14 +145,14 @@ def test_what_cannot_run_here_stays_empty_and_says_why(tmp_path, device, backend
     assert row.network is None
     assert row.missing
     cells = as_markdown([row], None).splitlines()[-1].split(" | ")
-    assert cells[5:12] == ["-"] * 7
-    assert row.missing in cells[12]
+    assert cells[5:13] == ["-"] * 8
+    assert row.missing in cells[13]
 
 
 def test_the_table_names_the_machine_and_the_json_has_every_command():
     row = Row(
         case=CASE, network=SPEED, frames_per_second=3.9, process_bytes=2 * 10**9, pipe="vspipe -p",
-        packaged_weights=False,
+        packaged_weights=False, build_seconds=[1.26, 0.3],
     )  # fmt: skip
     shells = Shells(identity=300.0, rgb=50.0, commands=("a", "b"))
     table = as_markdown([row], shells)
@@ -142,7 +161,7 @@ def test_the_table_names_the_machine_and_the_json_has_every_command():
     assert "300 frames/s, the usual shell of three RGBS planes 50: 6.0 times as many" in table
     assert table.splitlines()[-1] == (
         "| dblrgan | fast | 64x48 | eager | fp32 | 250 | 4 | 0.4 | 0.50 | 3.9 | 2 | 0.50 + 1.00 "
-        "| random weights |"
+        "| 1.3 + 0.3 | random weights |"
     )
     facts = json.loads(as_json([row], shells))
     assert facts["rows"][0]["pipe"] == "vspipe -p"

@@ -5,7 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from vsdeblur.models.blur_code import DIRECTIONS, MAX_LAG, BlurCode, GatedStack
+from vsdeblur.models.blur_code import DIRECTIONS, MAX_LAG, BlurCode, GatedBlock, GatedStack
+from vsdeblur.runtime.eager import compile_eager
+from vsdeblur.runtime.engine_cache import EngineCache
+from vsdeblur.runtime.network import NetworkSource
 
 
 @pytest.fixture
@@ -76,3 +79,24 @@ def test_gates_are_open_at_first_and_follow_the_code():
     same = x[:1].expand(2, -1, -1, -1)
     first, second = stack(same, codes)
     assert (first - second).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_folded_gates_are_the_same_function(count):
+    torch.manual_seed(1)
+    block = GatedBlock(6, 5)
+    nn.init.normal_(block.excite.weight)
+    nn.init.normal_(block.conv2.bias)
+    x, code = torch.randn(count, 6, 9, 11), torch.randn(count, 5)
+    with torch.no_grad():
+        expected = block(x, code)
+        block.folds_gates = True
+        torch.testing.assert_close(block(x, code), expected, rtol=0, atol=1e-5)
+
+
+def test_eager_folds_gates(tmp_path):
+    block = GatedBlock(6, 5)
+    module = nn.Sequential(nn.Conv2d(1, 1, 1), block)
+    source = NetworkSource(name="a", module=module, channels=1, multiple_of=1, digest="")
+    compile_eager(source, torch.device("cpu"), torch.float32, EngineCache(tmp_path))
+    assert block.folds_gates

@@ -370,7 +370,9 @@ def test_a_720p_frame_costs_what_the_manifest_says(model, critic_looks, expected
         networks = MODELS["brmr"][model].fold(MODELS["brmr"][model].build()).network
     # The critic looks at the input and at G_i's picture, then at each of 2.3 candidates: at all
     # of them in the paper's model, near the window in ours.
-    total = cost(networks["g_image"], 3, 720, 1280) + 2.3 * cost(networks["g_patch"], 3, 128, 128)
+    seen = dict(zip(MODELS["brmr"][model].parts, MODELS["brmr"][model].channels_in, strict=True))
+    total = cost(networks["g_image"], 3, 720, 1280)
+    total += 2.3 * cost(networks["g_patch"], seen["g_patch"], 128, 128)
     total += critic_looks * cost(networks["d_image"], 6, 720, 1280)
     assert total == pytest.approx(expected, rel=0.1)
 

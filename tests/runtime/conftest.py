@@ -52,6 +52,7 @@ def small_networks():
         "brmr-residual": (skipping.get_submodule("g_image"), 3, 1),
         "brmr-fast": (g_image, 3, 1),
         "brmr-tile": (TileForm(g_image.generator), 3, 16),
+        "brmr-refiner": (fast.get_submodule("g_patch"), 6, 1),
         "brmr-critic": (plain.get_submodule("d_image"), 6, 1),
     }
 

@@ -13,9 +13,9 @@ from vsdeblur.runtime.inductor import inductor_obstacle
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 NAMES = [
     "dblrgan", "sequence", "sequence-tile",
-    "brmr-image", "brmr-residual", "brmr-fast", "brmr-critic",
+    "brmr-image", "brmr-residual", "brmr-fast", "brmr-refiner", "brmr-critic",
 ]  # fmt: skip
-FLOAT32_OUT = ("brmr-fast", "brmr-critic")
+FLOAT32_OUT = ("brmr-fast", "brmr-refiner", "brmr-critic")
 """Networks whose result is float32 at any precision."""
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.06, torch.float16: 0.01}
 """Root mean square of the difference, as a share of that of the result."""
@@ -61,7 +61,8 @@ def assert_close(result, expected, dtype):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_backend_gives_what_the_network_gives_at_any_size(compiled, backend, device, dtype, name):
     network, module = compiled(name, backend, device, dtype)
-    channels = {"dblrgan": 5, "brmr-critic": 6}.get(name, 1 if "sequence" in name else 3)
+    numbers = {"dblrgan": 5, "sequence": 1, "sequence-tile": 1, "brmr-critic": 6, "brmr-refiner": 6}
+    channels = numbers.get(name, 3)
     for shape in ((1, channels, 32, 24), (2, channels, 16, 40), (1, channels, 32, 24)):
         frames = torch.rand(shape)
         result = network(frames.to(device))

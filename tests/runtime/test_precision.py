@@ -44,8 +44,12 @@ def photograph(name, channels, height, width):
     """A part of a photograph as a generator takes it; five frames are moved against each other."""
     picture = torch.from_numpy(getattr(data, name)()).float() / 255
     picture = picture[100 : 100 + height, 120 : 120 + width]
+    colours = picture.movedim(-1, 0)[None]
     if channels == 3:
-        return picture.movedim(-1, 0)[None]
+        return colours
+    if channels == 6:  # a blurred one, then one that has been restored
+        blurred = torch.stack([colours.roll(shift, -1) for shift in range(5)]).mean(0)
+        return torch.cat([blurred, colours], 1)
     luma = picture @ LUMA
     reach = channels // 2
     return torch.stack([luma.roll((i, 2 * i), (0, 1)) for i in range(-reach, reach + 1)])[None]

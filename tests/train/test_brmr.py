@@ -130,6 +130,11 @@ def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
     for batch, same in zip(batches, again, strict=True):
         assert batch.shape == (4, 3, 128, 128)
         torch.testing.assert_close(batch, same, rtol=0, atol=0)
+    seen, _ = MinedPool(
+        tmp_path / "mined.safetensors", with_input=True, batch_size=4, seed=1
+    ).batch(2)
+    # The image generator has changed nothing: what it was given is what it gave.
+    torch.testing.assert_close(seen, torch.cat([batches[0]] * 2, 1), rtol=0, atol=0)
 
 
 def test_several_windows_of_a_picture_may_be_mined(train_photos, tmp_path):
@@ -150,16 +155,21 @@ def test_rgb_psnr_by_hand():
     assert rgb_psnr(restored, torch.zeros(3, 2, 2)) == pytest.approx(-10 * math.log10(0.03))
 
 
-def test_the_patch_generator_may_begin_as_the_image_generator(small):
+def test_the_patch_generator_may_begin_with_what_the_image_generator_knows(small):
     stage = small(load_stages("brmr")[-1], model_options=TINY)
     assert stage.initial_weights == "image"
     fabric = lightning_fabric.Fabric(accelerator="cpu", precision="32-true")
     networks = PatchTrainer(stage, fabric).network
-    patch = networks.g_patch.state_dict()
-    for name, value in networks.g_image.state_dict().items():
-        torch.testing.assert_close(patch[name], value, rtol=0, atol=0)
+    image, patch = networks.g_image, networks.g_patch
+    torch.testing.assert_close(patch.ups[0].weight, image.ups[0].weight, rtol=0, atol=0)
+    windows = torch.rand(2, 6, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(patch(windows), windows[:, 3:], rtol=0, atol=0)
+        # Only what the image generator sees is seen: the blurred window.
+        seen = torch.nn.functional.pixel_unshuffle(windows, 2)
+        torch.testing.assert_close(patch.stem(seen), image.stem(seen[:, :12]), rtol=0, atol=1e-5)
     fresh = PatchTrainer(replace(stage, initial_weights="default"), fabric).network
-    assert not torch.equal(fresh.g_patch.stem.weight, fresh.g_image.stem.weight)
+    assert not torch.equal(fresh.g_patch.ups[0].weight, fresh.g_image.ups[0].weight)
 
 
 def test_a_share_of_the_windows_is_refined_before_it_is_refined(small):
@@ -167,13 +177,19 @@ def test_a_share_of_the_windows_is_refined_before_it_is_refined(small):
     stage = small(load_stages("brmr")[-1], model_options=TINY, pairs=pairs)
     trainer = PatchTrainer(stage, lightning_fabric.Fabric(accelerator="cpu"))
     given = []
-    trainer.model.register_forward_pre_hook(lambda module, args: given.append(args[0].detach()))
-    windows = torch.rand(4, 3, 128, 128)
-    trainer.objective(windows, windows)
+    trainer.model.register_forward_pre_hook(lambda module, args: given.append(args[0].clone()))
+    torch.nn.init.normal_(trainer.network.g_patch.head.weight, 0, 0.1)
+    windows = torch.rand(4, 6, 128, 128)
+    trainer.objective(windows, torch.rand(4, 3, 128, 128))
     first, second = given
+    trainer.step = 2
+    given.clear()
+    trainer.objective(windows, torch.rand(4, 3, 128, 128))
+    assert len(given) == 4
     assert torch.equal(first, windows[:2])
     assert torch.equal(second[2:], windows[2:])
-    assert not torch.equal(second[:2], windows[:2])
+    assert torch.equal(second[:2, :3], windows[:2, :3])
+    assert not torch.equal(second[:2, 3:], windows[:2, 3:])
 
 
 @pytest.mark.parametrize(("index", "initial_weights"), [(0, "dblrgan"), (-1, "image")])

@@ -14,13 +14,14 @@ from ..manifest import load_manifest
 from ..models import MODELS
 from ..restorers.parts import load_parts
 from ..runtime.compile import compile_network
-from ..runtime.device import resolve_device, resolve_dtype
+from ..runtime.device import PRECISIONS, resolve_device, resolve_dtype
 from ..runtime.engine_cache import EngineCache, cache_folder
 from ..runtime.network import NetworkSource
 from ..runtime.speed import flops_of, matrix_product, timed
+from ..runtime.tensorrt_rtx import engine_file
 from ..runtime.weights import save_weights
 
-__all__ = ["NetworkSpeed", "measure_network", "weights_for"]
+__all__ = ["NetworkSpeed", "measure_builds", "measure_network", "weights_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,36 @@ def measure_network(
         load_seconds=load_seconds,
         first_seconds=first_seconds,
     )
+
+
+def measure_builds(
+    filter_name: str, model: str, *, precision: str, device: str, weights: Path, folder: Path
+) -> list[float]:
+    """Time the building of a model's engines of TensorRT for RTX, which needs no GPU.
+
+    Args:
+        filter_name: As in the manifest.
+        model: Model of the filter.
+        precision: "auto", "fp32", "fp16" or "bf16".
+        device: What "auto" is decided by.
+        weights: A .safetensors file.
+        folder: Where the engines are left; there must be none yet.
+
+    Returns:
+        Seconds for each of the model's networks.
+
+    Raises:
+        DeblurError: They cannot be built here.
+    """
+    # Named outright it may be one that only a GPU can run.
+    dtype = PRECISIONS.get(precision) or resolve_dtype(precision, resolve_device(device))
+    sources, _ = load_parts(filter_name, model, weights)
+    seconds = []
+    for source in sources.values():
+        started = time.perf_counter()
+        engine_file(source, dtype, EngineCache(folder))
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def _shape(source: NetworkSource, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -20,7 +20,7 @@ __all__ = ["as_json", "as_markdown", "machine", "write_whole"]
 HEADINGS = (
     "filter", "model", "size", "backend", "precision", "network, ms", "frames/s", "TFLOP/s",
     "share of matrix rate", "through vspipe, frames/s", "peak memory, GB", "load + first frame, s",
-    "note",
+    "engine build, s", "note",
 )  # fmt: skip
 
 
@@ -95,7 +95,8 @@ def _cells(row: Row) -> list[str]:
     memory = f"{peak / 1e9:.2g}" if peak else "-"
     note = [row.missing] * bool(row.missing) + ["random weights"] * (not row.packaged_weights)
     names = [case.filter, case.model, case.size, case.backend, case.precision]
-    return [*names, *figures, through, memory, start, "; ".join(note)]
+    build = " + ".join(f"{seconds:.1f}" for seconds in row.build_seconds) or "-"
+    return [*names, *figures, through, memory, start, build, "; ".join(note)]
 
 
 def _line(cells: Sequence[str]) -> str:

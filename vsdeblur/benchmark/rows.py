@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import DeblurError
 from ..manifest import load_manifest
-from .networks import NetworkSpeed, measure_network, weights_for
+from .networks import NetworkSpeed, measure_builds, measure_network, weights_for
 from .pipes import pipe_command, run_pipe
 
 __all__ = ["SIZES", "Case", "Row", "Shells", "cases", "measure", "measure_shells"]
@@ -53,6 +54,8 @@ class Row:
     pipe: str = ""
     """The vspipe command."""
     missing: str = ""
+    build_seconds: Sequence[float] = ()
+    """What building the engine of each of the model's networks took, where the backend has any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,12 @@ def measure(case: Case, *, repeats: int, most_seconds: float, folder: Path) -> R
     weights, packaged = weights_for(case.filter, case.model, folder)
     row: dict[str, Any] = {"case": case, "packaged_weights": packaged}
     try:
+        if case.backend == "tensorrt_rtx":  # before what needs a GPU
+            with TemporaryDirectory(dir=folder) as engines:
+                row["build_seconds"] = measure_builds(
+                    case.filter, case.model, precision=case.precision, device=case.device,
+                    weights=weights, folder=Path(engines),
+                )  # fmt: skip
         row["network"] = network = measure_network(
             case.filter, case.model, size=_pixels(case.size), backend=case.backend,
             precision=case.precision, device=case.device, weights=weights, repeats=repeats,

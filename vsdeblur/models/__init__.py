@@ -56,7 +56,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             build=build_fast_brmr,
             fold=fold_brmr,
             parts=("g_image", "d_image", "g_patch"),
-            channels_in=(3, 6, 3),
+            channels_in=(3, 6, 6),
             radius=0,
             channels=3,
             multiple_of=16,
@@ -67,6 +67,7 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             values_per_pixel=38,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.
             critic_reach=15,
+            refiner_sees_input=True,
         ),
         "paper": BRMRSpec(
             build=build_paper_brmr,

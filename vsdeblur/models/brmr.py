@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .fast_refiner import FastRefiner
 from .fast_unet import FastUNetGenerator
 from .measured import MeasuringNetwork
 from .pix2pix import CAMDiscriminator, UNetGenerator
@@ -30,7 +31,7 @@ class BRMRNetworks(nn.Module):
     Args:
         g_image: Deblurs whole pictures.
         d_image: Judges them.
-        g_patch: Deblurs 128x128 windows of them.
+        g_patch: Refines 128x128 windows of what the first made of them.
     """
 
     def __init__(self, g_image: Generator, d_image: CAMDiscriminator, g_patch: Generator) -> None:
@@ -76,7 +77,7 @@ def build_fast_brmr(
     return BRMRNetworks(
         FastUNetGenerator(**generator),
         CAMDiscriminator(width=critic_width, normalize=normalize_critic),
-        FastUNetGenerator(**generator),
+        FastRefiner(**generator),
     )
 
 
@@ -94,7 +95,7 @@ class Residual(nn.Module):
         self.generator = generator
 
     def forward(self, blurred: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, 3, H, W), to be added to it."""
+        """(N, C, H, W) in [0, 1] -> (N, 3, H, W), to be added to the last three channels."""
         return self.generator.residual(blurred)
 
 

@@ -65,3 +65,5 @@ class BRMRSpec(ModelSpec):
     critic_reach: int | None
     """How far, in pixels beyond the pixels it stands for, a heat map's value can depend on the
     picture; None = on all of it."""
+    refiner_sees_input: bool = False
+    """Whether the patch generator is given the blurred window before the restored one."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -80,8 +79,9 @@ class BRMRRestorer:
     """Restores a picture with an image generator, a critic and a patch generator.
 
     Args:
-        networks: "g_image" and "g_patch", (N, 3, H, W) -> (N, 3, H, W), and "d_image",
-            (N, 6, H, W) -> (N, 2, h, w), in the model's inference form.
+        networks: "g_image", (N, 3, H, W) -> (N, 3, H, W), "g_patch", the same or, where it sees
+            the input, with six channels, and "d_image", (N, 6, H, W) -> (N, 2, h, w), in the
+            model's inference form.
         spec: The model's facts.
         device: Where the networks run.
         tile: Width and height of tiles for the image generator, in pixels; None = whole frames
@@ -120,6 +120,7 @@ class BRMRRestorer:
             tile_network=tile_network,
         )
         self._patch = networks["g_patch"]
+        self._refiner_sees_input = spec.refiner_sees_input
         self._critic = Critic(networks["d_image"], spec.critic_reach)
         self._adds_middle_frame = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.
@@ -215,7 +216,7 @@ class BRMRRestorer:
             blurred,
             self._deblurred(blurred),
             critic=self._critic,
-            generate=partial(self._generated, self._patch),
+            generate=self._refined,
             max_iterations=self.options.max_iterations,
             regions=self.options.regions,
             feather=self.options.feather,
@@ -223,11 +224,16 @@ class BRMRRestorer:
 
     def _deblurred(self, blurred: Tensor) -> Tensor:
         """G_i's picture."""
-        return self._generated(self._image, blurred[None])[0]
+        return self._generated(self._image(blurred[None]), blurred[None])[0]
 
-    def _generated(self, network: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
-        """A generator's pictures, (N, 3, H, W), in [0, 1]."""
-        output = refuse_non_numbers(network(pictures).float())
+    def _refined(self, blurred: Tensor, restored: Tensor) -> Tensor:
+        """G_p's windows."""
+        seen = torch.cat([blurred, restored], 1) if self._refiner_sees_input else restored
+        return self._generated(self._patch(seen), restored)
+
+    def _generated(self, output: Tensor, pictures: Tensor) -> Tensor:
+        """What a generator makes of pictures, (N, 3, H, W), in [0, 1]."""
+        output = refuse_non_numbers(output.float())
         # The sum is taken in float32: half precision would show as bands in a gradient.
         return (output + pictures if self._adds_middle_frame else output).clamp(0, 1)
 

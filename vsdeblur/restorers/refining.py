@@ -45,7 +45,7 @@ def refine(
     picture: Tensor,
     *,
     critic: Critic,
-    generate: Callable[[Tensor], Tensor],
+    generate: Callable[[Tensor, Tensor], Tensor],
     max_iterations: int,
     regions: int,
     feather: int,
@@ -60,7 +60,7 @@ def refine(
         blurred: (3, H, W), B; H and W are multiples of 8.
         picture: (3, H, W), G_i(B).
         critic: D_i.
-        generate: G_p: (N, 3, h, w) -> (N, 3, h, w), in [0, 1].
+        generate: G_p: windows of B and of D, both (N, 3, h, w) -> (N, 3, h, w), in [0, 1].
         max_iterations: Rounds at most.
         regions: Windows mined in a round.
         feather: Pixels over which a refined window is blended into the picture.
@@ -68,7 +68,7 @@ def refine(
     current = Candidate(picture, critic.look(blurred, picture))
     for _ in range(max_iterations):
         windows = mine_windows(current.heat[1], regions)
-        changes = _changes(current.picture, windows, generate, feather)
+        changes = _changes(blurred, current.picture, windows, generate, feather)
         better = _accepted(blurred, current, changes, critic)
         if better is None:
             break
@@ -77,16 +77,21 @@ def refine(
 
 
 def _changes(
+    blurred: Tensor,
     picture: Tensor,
     windows: Sequence[Window],
-    generate: Callable[[Tensor], Tensor],
+    generate: Callable[[Tensor, Tensor], Tensor],
     feather: int,
 ) -> list[Change]:
     """What G_p would put in each of the windows, feathered; all windows have one size."""
     height, width = picture.shape[-2:]
-    patches = torch.stack([picture[:, window.rows, window.columns] for window in windows])
+    patches_in, patches = (
+        torch.stack([whole[:, window.rows, window.columns] for window in windows])
+        for whole in (blurred, picture)
+    )
     changes = []
-    for window, patch, refined in zip(windows, patches, generate(patches), strict=True):
+    generated = generate(patches_in, patches)
+    for window, patch, refined in zip(windows, patches, generated, strict=True):
         weights = feather_weights(window, height, width, feather, picture.device)
         changes.append(Change(window, torch.lerp(patch, refined, weights)))
     return changes

@@ -8,6 +8,7 @@ from threading import Lock
 import torch
 from torch import Tensor, nn
 
+from ..models.blur_code import GatedBlock
 from .engine_cache import EngineCache
 from .network import Network, NetworkSource
 
@@ -44,6 +45,9 @@ def compile_eager(
         (N, T, H, W) in any precision -> (N, C, H, W) in `dtype`.
     """
     module = source.module.eval().requires_grad_(False)
+    for block in module.modules():
+        if isinstance(block, GatedBlock):
+            block.folds_gates = True
     input_dtype = source.input_dtype(dtype)
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     graphs = _Graphs(module) if device.type == "cuda" and not source.dropout else None

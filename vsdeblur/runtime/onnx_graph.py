@@ -30,10 +30,11 @@ INPUTS = {
     1: "luma of the frame",
     3: "RGB of the picture",
     5: "luma of five neighbouring frames, the one to be restored in the middle",
-    6: "RGB of the blurred picture, then of the candidate",
+    6: "RGB of the blurred picture, then of what was made of it",
 }
 """What the channels of an input stand for."""
-HEAT_MAPS_INPUT = 6
+CRITICS = ("d_image",)
+"""Parts of models that give heat maps."""
 TRACED_SIZE = 512
 """Height and width at which types are worked out; every model divides it."""
 
@@ -93,10 +94,11 @@ def describe(
     if isinstance(source.module, TileForm):
         given += f"; the last {source.module.rows} rows hold what was measured of the whole picture"
     output = "the restored luma or RGB, in [0, 1] once clamped"
-    if source.channels == HEAT_MAPS_INPUT:
+    if source.name.endswith(CRITICS):
         output = "how sharp and how blurred each 8x8 pixels are"
     elif gives_residual:
-        output = "to be added to the input (of five frames: to the middle one), then clamped"
+        parts = {5: "the middle frame", 6: "the second picture"}
+        output = f"to be added to {parts.get(source.channels, 'the input')}, then clamped"
     return {
         "network": source.name,
         "weights_sha256": source.digest,

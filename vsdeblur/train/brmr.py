@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError
 from ..models.brmr import BRMRNetworks
+from ..models.fast_refiner import FastRefiner
 from ..models.fast_unet import FastUNetGenerator
 from ..models.pix2pix import CELL, CAMDiscriminator, CAMOutput
 from .brmr_validation import PictureValidation, RegionValidation
@@ -42,6 +43,8 @@ __all__ = [
     "conditional_loss",
 ]
 
+MAX_PASSES = 6
+"""How often windows have been refined already where they are to be refined again, at most."""
 MINING_SEED = 7
 """Windows are mined from other pictures than the image stage was trained on."""
 
@@ -120,11 +123,16 @@ class PairCritic(TrainedCritic):
 class _GeneratorTrainer(Trainer):
     """Trains one of the generators against a critic; see `Trainer`."""
 
-    def _objective(self, blurred: Tensor, sharp: Tensor) -> Tensor:
-        """The conditional GAN's and 100 times L1 (paper 000, equation 5), or the recipe's terms."""
+    def _objective(self, seen: Tensor, sharp: Tensor) -> Tensor:
+        """The conditional GAN's and 100 times L1 (paper 000, equation 5), or the recipe's terms.
+
+        Args:
+            seen: What the generator is given; its last three channels are what it is to improve.
+            sharp: (N, 3, H, W), what it is to give.
+        """
         settings = self.recipe.adversarial
         assert settings is not None
-        restored = self.model(blurred).float()
+        restored, blurred = self.model(seen).float(), seen[:, -3:]
         loss = sum(
             (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
             start=restored.new_zeros(()),
@@ -219,7 +227,8 @@ class PatchTrainer(_GeneratorTrainer):
                     "initial_weights = 'image' is for model 'fast', whose generators are alike, "
                     f"not {self.recipe.model!r}; leave it out"
                 )
-            network.g_patch.load_state_dict(network.g_image.state_dict())
+            assert isinstance(network.g_patch, FastRefiner)
+            network.g_patch.begin_after(network.g_image)
         return network
 
     def part(self, network: nn.Module) -> nn.Module:
@@ -229,13 +238,15 @@ class PatchTrainer(_GeneratorTrainer):
 
     def objective(self, *batch: Tensor) -> Tensor:
         """The loss of a batch of mined windows and their sharp originals."""
-        deblurred, sharp = batch
-        num_refined = round(self.recipe.pairs.refined_share * len(deblurred))
+        seen, sharp = batch
+        num_refined = round(self.recipe.pairs.refined_share * len(seen))
         if num_refined:
-            with torch.no_grad():
-                refined = self.model(deblurred[:num_refined]).float().clamp(0, 1)
-            deblurred = torch.cat([refined, deblurred[num_refined:]])
-        return self._objective(deblurred, sharp)
+            seen = seen.clone()
+            for _ in range(1 + self.step % MAX_PASSES):
+                with torch.no_grad():
+                    refined = self.model(seen[:num_refined]).float().clamp(0, 1)
+                seen[:num_refined, -3:] = refined
+        return self._objective(seen, sharp)
 
 
 class BRMRTask:
@@ -296,9 +307,11 @@ class BRMRTask:
                 settings = stage.pairs
                 mine(networks, pictures, settings.num_mined, mined, regions=settings.mined_regions)
         fabric.barrier()
+        assert isinstance(trainer.network, BRMRNetworks)
         return MinedPool(
-            mined, batch_size=stage.batch_size, seed=stage.seed, device=fabric.device, share=share
-        )
+            mined, with_input=isinstance(trainer.network.g_patch, FastRefiner),
+            batch_size=stage.batch_size, seed=stage.seed, device=fabric.device, share=share,
+        )  # fmt: skip
 
     def _pictures(
         self, stage: Recipe, seed: int, device: torch.device, share: tuple[int, int]

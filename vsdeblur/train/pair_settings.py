@@ -20,5 +20,6 @@ class PairSettings:
     mined_regions: int = 1
     """Windows mined in a picture; they do not overlap."""
     refined_share: float = 0.0
-    """Share of the windows of a batch that the patch generator has already refined once: it is
-    asked for the same window again where the critic still finds that one most blurred."""
+    """Share of the windows of a batch that the patch generator has already refined, once to six
+    times: it is asked for the same window again where the critic finds it still the most blurred.
+    """
