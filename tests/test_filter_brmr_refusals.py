@@ -116,7 +116,7 @@ def test_option_that_is_not_allowed_is_refused(refusal, options, text):
 
 def test_a_tile_too_small_for_the_model_is_refused(brmr_weights):
     text = frame_refusal(gray(width=700), tile=(256, 256), weights=brmr_weights)
-    assert "brmr: tile must be at least 512x512 for this model (the overlap is 256 pixels)" in text
+    assert "brmr: tile must be at least 288x288 for this model (the overlap is 144 pixels)" in text
 
 
 def test_a_number_that_is_none_is_refused(brmr_weights, make_clip):

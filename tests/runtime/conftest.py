@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from vsdeblur.models.blur_code import GatedBlock
-from vsdeblur.models.brmr import build_fast_brmr, build_paper_brmr, fold_brmr
+from vsdeblur.models.brmr import Residual, build_fast_brmr, build_paper_brmr, fold_brmr
 from vsdeblur.models.dblrnet import FastDBLRNet
+from vsdeblur.models.measured import TileForm
 from vsdeblur.models.sequence import SequenceNet, fold_sequence
 from vsdeblur.runtime import compile as compile_module
 from vsdeblur.runtime.engine_cache import EngineCache
@@ -40,12 +41,17 @@ def small_networks():
     skipping = folded(build_paper_brmr(width=4, max_width=8, critic_width=4, global_skip=True))
     fast = folded(build_fast_brmr(width=4, max_width=8, blocks=(1,), code_width=4))
     sequence = SequenceNet(widths=(4, 8), num_blocks=(1, 1), num_decoder_blocks=(1,), code_width=4)
+    form = fold_sequence(sequence)
+    g_image = fast.get_submodule("g_image")
+    assert isinstance(g_image, Residual)
     return {
         "dblrgan": (FastDBLRNet(widths=(4, 8), num_blocks=(1, 1), global_skip=False), 5, 4),
-        "sequence": (fold_sequence(sequence).network, 1, 1),
+        "sequence": (form.network, 1, 1),
+        "sequence-tile": (TileForm(form.measuring), 1, 4),
         "brmr-image": (plain.get_submodule("g_image"), 3, 1),
         "brmr-residual": (skipping.get_submodule("g_image"), 3, 1),
-        "brmr-fast": (fast.get_submodule("g_image"), 3, 1),
+        "brmr-fast": (g_image, 3, 1),
+        "brmr-tile": (TileForm(g_image.generator), 3, 16),
         "brmr-refiner": (fast.get_submodule("g_patch"), 6, 1),
         "brmr-critic": (plain.get_submodule("d_image"), 6, 1),
     }

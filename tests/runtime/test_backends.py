@@ -12,7 +12,7 @@ from vsdeblur.runtime.inductor import inductor_obstacle
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 NAMES = [
-    "dblrgan", "sequence",
+    "dblrgan", "sequence", "sequence-tile",
     "brmr-image", "brmr-residual", "brmr-fast", "brmr-refiner", "brmr-critic",
 ]  # fmt: skip
 FLOAT32_OUT = ("brmr-fast", "brmr-refiner", "brmr-critic")
@@ -61,7 +61,8 @@ def assert_close(result, expected, dtype):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_backend_gives_what_the_network_gives_at_any_size(compiled, backend, device, dtype, name):
     network, module = compiled(name, backend, device, dtype)
-    channels = {"dblrgan": 5, "sequence": 1, "brmr-critic": 6, "brmr-refiner": 6}.get(name, 3)
+    numbers = {"dblrgan": 5, "sequence": 1, "sequence-tile": 1, "brmr-critic": 6, "brmr-refiner": 6}
+    channels = numbers.get(name, 3)
     for shape in ((1, channels, 32, 24), (2, channels, 16, 40), (1, channels, 32, 24)):
         frames = torch.rand(shape)
         result = network(frames.to(device))
@@ -139,7 +140,8 @@ def test_inductor_says_which_network_it_cannot_compile(cache, make_source, monke
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"), [("brmr-fast", True), ("sequence", True), ("dblrgan", False)]
+    ("name", "kept"),
+    [("brmr-fast", True), ("sequence", True), ("sequence-tile", True), ("dblrgan", False)],
 )
 def test_what_is_measured_is_not_rounded_first(make_source, name, kept):
     source = make_source(name)

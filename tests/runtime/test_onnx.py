@@ -7,7 +7,9 @@ from torch import nn
 
 from vsdeblur.errors import EngineError
 from vsdeblur.models import MODELS
+from vsdeblur.models.blur_code import GatedBlock
 from vsdeblur.models.layers import InstanceNorm
+from vsdeblur.models.measured import TileForm
 from vsdeblur.runtime.onnx_graph import describe, onnx_model
 
 onnx = pytest.importorskip("onnx")
@@ -49,6 +51,26 @@ def test_every_generator_is_the_same_in_onnxruntime_at_any_size(name, model, par
         frames = torch.rand(batch, channels, height // step * step, width // step * step)
         (output,) = running.run(None, {"frames": frames.numpy()})
         assert relative(torch.from_numpy(output), network(frames)) < 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("name", ["brmr", "sequence"])
+def test_the_form_for_tiles_is_the_same_in_onnxruntime(name, dtype):
+    network = MODELS[name]["fast"].fold(MODELS[name]["fast"].build()).measuring
+    network.eval().requires_grad_(False)
+    for block in network.modules():
+        if isinstance(block, GatedBlock):  # at first all gates are 1, and the code does not count
+            nn.init.normal_(block.excite.weight, 0, 0.1)
+    channels = MODELS[name]["fast"].channels
+    form = TileForm(network)
+    running = session(onnx_model(form, channels, dtype, {}))
+    for batch, height, width in ((1, 32, 16), (2, 16, 48)):
+        statistics = 0.1 + torch.rand(batch, network.num_statistics)
+        packed = form.pack(torch.rand(batch, channels, height, width), statistics)
+        (output,) = running.run(None, {"frames": packed.to(dtype).numpy()})
+        assert output.shape[-2:] == (height, width)
+        tolerance = 1e-3 if dtype is torch.float32 else 0.02
+        assert relative(torch.from_numpy(output), form(packed)) < tolerance
 
 
 @pytest.mark.parametrize("name", ["dblrgan", "sequence", "brmr-image", "brmr-residual"])
@@ -96,6 +118,11 @@ def test_height_width_and_batch_are_free_and_metadata_say_what_it_is(make_source
     assert "middle" in said["output"]
 
 
+def test_metadata_say_where_what_was_measured_is(make_source):
+    facts = describe(make_source("sequence-tile"), torch.float32)
+    assert facts["input"].endswith("the last 4 rows hold what was measured of the whole picture")
+
+
 def test_the_network_is_not_changed(make_source):
     source = make_source("brmr-image")
     frames = torch.rand(1, 3, 16, 16)
@@ -124,10 +151,20 @@ def test_an_operation_without_a_line_is_refused():
         onnx_model(Odd(), 2, torch.float32, {})
 
 
+def test_slices_are_those_of_pytorch():
+    class Sliced(nn.Module):
+        def forward(self, x):
+            return torch.cat([x[:, 1:, -3:, :4].flatten(1), x[..., :-3, 2:-1].flatten(1)], 1)
+
+    frames = torch.rand(2, 2, 7, 9)
+    model = onnx_model(Sliced(), 2, torch.float32, {})
+    torch.testing.assert_close(run(model, frames), Sliced()(frames), rtol=0, atol=0)
+
+
 def test_an_index_of_another_kind_is_refused():
     class Odd(nn.Module):
         def forward(self, x):
-            return x[..., :3, 1:]
+            return x[..., ::2, 1:]
 
     with pytest.raises(EngineError, match=r"cannot be exported to ONNX: it has the index "):
         onnx_model(Odd(), 2, torch.float32, {})

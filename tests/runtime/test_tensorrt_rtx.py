@@ -63,6 +63,15 @@ def test_an_engine_is_built_once_and_for_each_precision(make_source, cache):
 
 
 @needs_library
+def test_engines_for_whole_frames_and_for_tiles_are_both_kept(make_source, cache):
+    whole = engine_file(make_source("brmr-fast"), torch.float16, cache)
+    tiles = engine_file(make_source("brmr-tile"), torch.float16, cache)
+    assert whole != tiles
+    assert whole.is_file()
+    assert tiles.is_file()
+
+
+@needs_library
 def test_a_model_that_is_none_is_refused():
     with pytest.raises(EngineError, match=r"^TensorRT cannot read the model: \w+"):
         build_engine(b"no model")

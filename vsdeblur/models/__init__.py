@@ -61,6 +61,8 @@ MODELS: dict[str, dict[str, ModelSpec]] = {
             channels=3,
             multiple_of=16,
             pads_itself=True,
+            # G_i's convolutions reach 195 px, but little of it tells: with the packaged weights, a
+            # pixel 64 px inside a tile was never off by more than 0.1/255 on photographs.
             receptive_radius=64,
             values_per_pixel=38,
             # conv4 sees 38 pixels, of which 8 are those that its value stands for.

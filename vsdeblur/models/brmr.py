@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .fast_refiner import FastRefiner
 from .fast_unet import FastUNetGenerator
+from .measured import MeasuringNetwork
 from .pix2pix import CAMDiscriminator, UNetGenerator
 from .spec import InferenceForm
 
@@ -123,4 +124,5 @@ def fold_brmr(networks: nn.Module) -> InferenceForm:
         for name, generator in generators.items()
     }
     form = nn.ModuleDict(folded | {"d_image": HeatMaps(networks.d_image)}).eval()
-    return InferenceForm(form, adds_middle_frame=networks.g_image.global_skip)
+    measuring = networks.g_image if isinstance(networks.g_image, MeasuringNetwork) else None
+    return InferenceForm(form, networks.g_image.global_skip, measuring)

@@ -15,7 +15,14 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from .blur_code import BlurCode, GatedStack
-from .layers import NoiseDropout, ResidualBlock, pad_by_reflection, scaled_residual
+from .layers import (
+    NoiseDropout,
+    ResidualBlock,
+    contrast_and_mean,
+    pad_by_reflection,
+    scaled_residual,
+)
+from .measured import MeasuringNetwork
 
 # It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
 fx.wrap("pad_by_reflection")
@@ -23,7 +30,7 @@ fx.wrap("pad_by_reflection")
 __all__ = ["FastUNetGenerator"]
 
 
-class FastUNetGenerator(nn.Module):
+class FastUNetGenerator(MeasuringNetwork):
     """A U-Net of residual blocks on pixel-unshuffled pictures, with a global skip (our own design).
 
     What it predicts is added to the input in units of the picture's contrast: what is flat or dark
@@ -53,6 +60,7 @@ class FastUNetGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple_of = 2**levels
+        self.num_statistics = 2 + code_width
         widths = [min(width * 2**i, max_width) for i in range(levels)]
         ones = [1] * levels
         stack = partial(GatedStack, code_width=code_width)
@@ -93,6 +101,24 @@ class FastUNetGenerator(nn.Module):
         code = self.blur_code(padded)
         residual = scaled_residual(lambda picture: self._translate(picture, code), padded)
         return residual[..., : blurred.shape[-2], : blurred.shape[-1]]
+
+    def measure(self, picture: Tensor) -> Tensor:
+        """Contrast, mean and blur code; see `MeasuringNetwork.measure`."""
+        padded = pad_by_reflection(picture.float(), self.multiple_of)
+        contrast, mean = contrast_and_mean(padded)
+        code = self.blur_code(padded).float()
+        return torch.cat([contrast.flatten(1), mean.flatten(1), code], 1)
+
+    def translate(self, part: Tensor, statistics: Tensor) -> Tensor:
+        """What is added to a part; see `MeasuringNetwork.translate`."""
+        statistics = statistics.float()
+        contrast, mean = statistics[:, :1], statistics[:, 1:2]
+        code = statistics[:, 2:].to(self.stem.weight.dtype)
+        return scaled_residual(
+            lambda picture: self._translate(picture, code),
+            part.float(),
+            (contrast[..., None, None], mean[..., None, None]),
+        )
 
     def _translate(self, picture: Tensor, code: Tensor) -> Tensor:
         """The U-Net itself, on zero-centred values."""

@@ -14,6 +14,7 @@ __all__ = [
     "InstanceNorm",
     "NoiseDropout",
     "ResidualBlock",
+    "contrast_and_mean",
     "conv3",
     "dropout_noise",
     "pad_by_reflection",
@@ -123,17 +124,28 @@ def residual_stack(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
 
 
-def scaled_residual(translate: Callable[[Tensor], Tensor], blurred: Tensor) -> Tensor:
+def contrast_and_mean(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of pictures: (N, C, H, W) -> two of (N, 1, 1, 1), float32."""
+    contrast, mean = torch.std_mean(picture.float(), dim=(1, 2, 3), keepdim=True)
+    return contrast, mean
+
+
+def scaled_residual(
+    translate: Callable[[Tensor], Tensor],
+    blurred: Tensor,
+    measured: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
     """A residual that grows with a picture's contrast: what is flat or dark then stays as it is.
 
     Args:
         translate: Gives it for a picture of mean 0 and variance 1.
         blurred: (N, 3, H, W), in [0, 1].
+        measured: The picture's `contrast_and_mean`, if `blurred` is a part of it; None = its own.
 
     Returns:
         (N, 3, H, W), to be added to it.
     """
-    contrast, mean = torch.std_mean(blurred.float(), dim=(1, 2, 3), keepdim=True)
+    contrast, mean = measured or contrast_and_mean(blurred)
     normalized = (blurred - mean) / (contrast + FLATNESS)
     residual = translate(normalized.to(blurred.dtype)) * contrast
     return residual.to(blurred.dtype)

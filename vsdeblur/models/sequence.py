@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from .blur_code import BlurCode, GatedStack
 from .layers import InstanceNorm, pad_by_reflection
+from .measured import MeasuringNetwork
 from .spec import InferenceForm
 
 # It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
@@ -40,7 +41,7 @@ DISCRIMINATOR_LAYERS = 4
 """Convolutions of the discriminator that give features; one more gives its verdict."""
 
 
-class SequenceNet(nn.Module):
+class SequenceNet(MeasuringNetwork):
     """The generator: an encoder-decoder with 30 convolutional layers.
 
     A stem, residual blocks of two convolutions at several sizes on the way down and on the way up,
@@ -71,6 +72,7 @@ class SequenceNet(nn.Module):
         super().__init__()
         self.global_skip = global_skip
         self.unshuffle = unshuffle
+        self.num_statistics = code_width
         self.multiple_of = unshuffle * 2 ** (len(widths) - 1)
         stack = partial(GatedStack, code_width=code_width)
         self.stem = nn.Conv2d(unshuffle**2, widths[0], 3, padding=1)
@@ -98,8 +100,22 @@ class SequenceNet(nn.Module):
         """
         height, width = blurred.shape[-2:]
         padded = pad_by_reflection(blurred, self.multiple_of)
-        code = self.blur_code(padded)
-        pixels = F.pixel_unshuffle(padded, self.unshuffle).to(self.stem.weight.dtype)
+        moments = self._moments(padded, self.blur_code(padded))[..., :height, :width]
+        return moments + blurred if self.global_skip else moments
+
+    def measure(self, picture: Tensor) -> Tensor:
+        """The blur code; see `MeasuringNetwork.measure`."""
+        code: Tensor = self.blur_code(pad_by_reflection(picture, self.multiple_of))
+        return code.float()
+
+    def translate(self, part: Tensor, statistics: Tensor) -> Tensor:
+        """The moments of a part; see `MeasuringNetwork.translate`."""
+        moments = self._moments(part, statistics.to(self.stem.weight.dtype))
+        return moments + part if self.global_skip else moments
+
+    def _moments(self, frame: Tensor, code: Tensor) -> Tensor:
+        """The moments without the global skip."""
+        pixels = F.pixel_unshuffle(frame, self.unshuffle).to(self.stem.weight.dtype)
         x = self.stem(pixels)
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=False):
@@ -111,8 +127,7 @@ class SequenceNet(nn.Module):
             x = F.pixel_shuffle(up(x), 2)
             x += skips.pop()
             x = decoder(x, code)
-        moments = F.pixel_shuffle(self.head(x), self.unshuffle)[..., :height, :width]
-        return moments + blurred if self.global_skip else moments
+        return F.pixel_shuffle(self.head(x), self.unshuffle)
 
 
 class SequenceDiscriminator(nn.Module):
@@ -188,4 +203,4 @@ def fold_sequence(network: nn.Module) -> InferenceForm:
     assert isinstance(network, SequenceNet)
     adds_middle_frame = network.global_skip
     network.global_skip = False
-    return InferenceForm(network.eval(), adds_middle_frame)
+    return InferenceForm(network.eval(), adds_middle_frame, measuring=network)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from torch import nn
 
+from .measured import MeasuringNetwork
+
 __all__ = ["BRMRSpec", "InferenceForm", "ModelSpec"]
 
 
@@ -17,6 +19,9 @@ class InferenceForm(NamedTuple):
     network: nn.Module
     adds_middle_frame: bool
     """Whether the output is a residual, to be added to the middle frame."""
+    measuring: MeasuringNetwork | None = None
+    """The first part, if it measures the whole picture and can be given what it measured; tiles
+    then come out as in the whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +57,9 @@ class ModelSpec:
 class BRMRSpec(ModelSpec):
     """A model of adversarial BRMR: an image generator, its critic and a patch generator.
 
-    `multiple_of`, `receptive_radius` and `values_per_pixel` speak of the generators. Instance
-    normalisation lets every pixel depend on the whole picture: `receptive_radius` is how far the
-    picture around a tile is worth looking at, not a bound.
+    `multiple_of`, `receptive_radius` and `values_per_pixel` speak of the generators. Theirs is how
+    far the picture around a tile is worth looking at, not a bound: in the model "paper" instance
+    normalisation lets every pixel depend on the whole picture.
     """
 
     critic_reach: int | None

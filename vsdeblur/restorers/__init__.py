@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from ..models import MODELS, BRMRSpec, ModelSpec
 from ..runtime.compile import compile_network
 from ..runtime.device import resolve_device, resolve_dtype
 from ..runtime.engine_cache import EngineCache, cache_folder
+from ..runtime.measured import TileNetwork
 from ..runtime.network import Network
 from ..runtime.weights import sha256_of
 from .base import Restorer, window_offsets
@@ -35,6 +37,8 @@ class _Loaded(NamedTuple):
     """See `InferenceForm`."""
     dtype: torch.dtype
     """In which the networks run."""
+    tile_network: TileNetwork | None
+    """What runs the first part over tiles, if it measures whole pictures."""
 
 
 _loaded: dict[tuple[object, ...], _Loaded] = {}
@@ -75,6 +79,7 @@ def _brmr(
         tile,
         BRMROptions(**options),
         adds_middle_frame=loaded.adds_middle_frame,
+        tile_network=loaded.tile_network,
     )
 
 
@@ -92,6 +97,7 @@ def _sequence(
         tile,
         SequenceOptions(**options),
         adds_middle_frame=loaded.adds_middle_frame,
+        tile_network=loaded.tile_network,
     )
 
 
@@ -185,10 +191,18 @@ def _cached(request: _Request, path: Path, sha256: str | None) -> _Loaded:
         sources, adds_middle_frame = load_parts(
             request.filter_name, request.model, path, sha256=sha256, dropout=request.dropout
         )
-        cache = EngineCache(request.cache)
-        networks = {
-            part: compile_network(source, request.backend, request.device, request.dtype, cache)
-            for part, source in sources.items()
-        }
-        _loaded[identity] = _Loaded(networks, adds_middle_frame, request.dtype)
+        compiled = partial(
+            compile_network,
+            backend=request.backend,
+            device=request.device,
+            dtype=request.dtype,
+            cache=EngineCache(request.cache),
+        )
+        first = next(iter(sources.values()))
+        _loaded[identity] = _Loaded(
+            {part: compiled(source) for part, source in sources.items()},
+            adds_middle_frame,
+            request.dtype,
+            TileNetwork(first, compiled, request.device) if first.measuring else None,
+        )
     return _loaded[identity]

@@ -16,7 +16,9 @@ from ..models import BRMRSpec
 from ..models.layers import dropout_noise, pad_by_reflection
 from ..models.pix2pix import CELL
 from ..runtime.fitting import FittedNetwork
+from ..runtime.measured import TileNetwork
 from ..runtime.network import Network
+from ..runtime.tiling import FEATHER
 from .base import refuse_non_numbers
 from .critic import Critic, margin
 from .overlay import draw_overlay
@@ -25,8 +27,8 @@ from .regions import Window, feather_weights, mine_windows
 
 __all__ = ["BRMROptions", "BRMRRestorer", "BRMRResult"]
 
-TILE_FEATHER = 128
-"""Pixels over which tiles are blended: normalised apart, they may differ in tone."""
+TONE_FEATHER = 128
+"""Pixels over which tiles are blended that are normalised apart: they may differ in tone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +85,12 @@ class BRMRRestorer:
         spec: The model's facts.
         device: Where the networks run.
         tile: Width and height of tiles for the image generator, in pixels; None = whole frames
-            where they fit into memory. It normalises each tile by itself, so the result is not
-            quite that of whole frames.
+            where they fit into memory.
         options: How far to go.
         adds_middle_frame: Whether the generators' output is a residual.
+        tile_network: Runs the image generator over tiles so that they come out as in the whole
+            picture, but for dropout, which each draws anew. None, as for the model "paper": each
+            tile is normalised by itself, and the result is not quite that of whole frames.
     """
 
     radius = 0
@@ -102,6 +106,7 @@ class BRMRRestorer:
         options: BRMROptions = BRMROptions(),
         *,
         adds_middle_frame: bool,
+        tile_network: TileNetwork | None = None,
     ) -> None:
         self.device = device
         self.options = options
@@ -111,7 +116,8 @@ class BRMRRestorer:
             receptive_radius=spec.receptive_radius,
             multiple_of=spec.multiple_of,
             values_per_pixel=spec.values_per_pixel,
-            feather=TILE_FEATHER,
+            feather=TONE_FEATHER if tile_network is None else FEATHER,
+            tile_network=tile_network,
         )
         self._patch = networks["g_patch"]
         self._refiner_sees_input = spec.refiner_sees_input

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 from ..errors import WeightsError
@@ -69,6 +70,8 @@ def load_parts(
             multiple_of=1 if spec.pads_itself else spec.multiple_of,
             digest=digest,
             dropout=dropout,
+            # A copy: backends change the other, and tiles may be asked for at any time.
+            measuring=copy.deepcopy(form.measuring) if part == spec.parts[0] else None,
         )
         for part, channels in zip(spec.parts, spec.channels_in, strict=True)
     }

@@ -13,6 +13,7 @@ from ..models import ModelSpec
 from ..models.layers import pad_by_reflection
 from ..models.sequence import NUM_MOMENTS
 from ..runtime.fitting import FittedNetwork
+from ..runtime.measured import TileNetwork
 from ..runtime.network import Network
 from .base import refuse_non_numbers
 from .order import turned
@@ -53,6 +54,7 @@ class SequenceRestorer:
         tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         options: What to make.
         adds_middle_frame: Whether the network's outputs are residuals.
+        tile_network: Runs tiles so that they come out as in the whole frame.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class SequenceRestorer:
         options: SequenceOptions = SequenceOptions(),
         *,
         adds_middle_frame: bool,
+        tile_network: TileNetwork | None = None,
     ) -> None:
         self.radius = spec.radius
         self.channels = spec.channels
@@ -77,6 +80,7 @@ class SequenceRestorer:
             receptive_radius=spec.receptive_radius,
             multiple_of=spec.multiple_of,
             values_per_pixel=spec.values_per_pixel,
+            tile_network=tile_network,
         )
         self._adds_middle_frame = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DeviceError
 from ..models.layers import pad_by_reflection
+from .measured import TileNetwork
 from .network import Network
 from .tiling import FEATHER, least_tile, run_tiled
 
@@ -27,7 +28,8 @@ class FittedNetwork:
 
     Without a tile size given, one is estimated for each size of frame from the free memory. If
     memory runs out all the same, the frame is run again in tiles of a quarter of the area, once,
-    and so are all that follow.
+    and so are all that follow. In tiles a frame comes out as it would whole, if `tile_network` is
+    given or the network measures nothing of the whole frame.
 
     Args:
         network: (N, T, h, w) -> (N, C, h, w).
@@ -36,6 +38,8 @@ class FittedNetwork:
         multiple_of: Where tiles may start.
         values_per_pixel: Numbers that the network holds at once for each pixel.
         feather: Pixels over which neighbouring tiles are blended.
+        tile_network: Runs tiles by what is measured of the whole frame; None = `network` does, by
+            each tile alone.
     """
 
     def __init__(
@@ -47,8 +51,10 @@ class FittedNetwork:
         multiple_of: int,
         values_per_pixel: float,
         feather: int = FEATHER,
+        tile_network: TileNetwork | None = None,
     ) -> None:
         self._network = network
+        self._tile_network = tile_network
         self._given = tile
         self._reach = receptive_radius
         self._multiple_of = multiple_of
@@ -63,6 +69,7 @@ class FittedNetwork:
         Raises:
             OptionError: Tiles of the given size would hold nothing but overlap.
             DeviceError: Memory ran out in tiles too.
+            EngineError: The network for tiles cannot be compiled.
         """
         size = (frames.shape[-1], frames.shape[-2])
         if size not in self._tiles:
@@ -85,9 +92,14 @@ class FittedNetwork:
     def _run(self, frames: Tensor, tile: tuple[int, int] | None) -> Tensor:
         if tile is None:
             return self._network(frames)
+        padded = pad_by_reflection(frames, self._multiple_of)
+        network = self._network
+        is_cut = tile[0] < frames.shape[-1] or tile[1] < frames.shape[-2]
+        if is_cut and self._tile_network is not None:
+            network = self._tile_network.of(padded)
         output = run_tiled(
-            self._network,
-            pad_by_reflection(frames, self._multiple_of),
+            network,
+            padded,
             tile=tile,
             receptive_radius=self._reach,
             multiple_of=self._multiple_of,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.blur_code import BlurCode
+from ..models.measured import MeasuringNetwork, TileForm
 
 __all__ = ["Network", "NetworkSource"]
 
@@ -33,11 +34,16 @@ class NetworkSource:
     """sha256 of the weights file."""
     dropout: bool = False
     """Whether dropout may be asked for at any run (see `dropout_noise`)."""
+    measuring: MeasuringNetwork | None = None
+    """A copy of the network that measures whole pictures, for tiles of them; None = what becomes of
+    a tile is up to the tile alone, or to things of the whole picture that cannot be given to it."""
 
     def input_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """What frames are given in to a network that runs in `dtype`.
 
         Bfloat16 is coarser than 8-bit codes: in it, a blur cannot be measured.
         """
-        measures = any(isinstance(module, BlurCode) for module in self.module.modules())
-        return torch.float32 if measures and dtype is torch.bfloat16 else dtype
+        # A tile's form measures nothing, but must see the same numbers as the whole picture's; and
+        # the picture's mean, which comes with the tile, would be wrong by more than a code.
+        exact = any(isinstance(module, BlurCode | TileForm) for module in self.module.modules())
+        return torch.float32 if exact and dtype is torch.bfloat16 else dtype

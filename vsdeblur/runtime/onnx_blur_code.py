@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..models.blur_code import DIRECTIONS, MAX_LAG, BlurCode
-from .onnx_writer import Dimension, GraphWriter, mirrored
+from .onnx_writer import END, Dimension, GraphWriter, mirrored
 
 if TYPE_CHECKING:
     from torch.fx.passes.shape_prop import TensorMetadata
 
 __all__ = ["blur_code"]
 
-END = 2**31 - 1
-"""Beyond the last row or column."""
 LEAST_ENERGY = 1e-8
 """That of `BlurCode`."""
 ROW_STEP = 4

@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from ..errors import EngineError
 from ..models.blur_code import BlurCode
 from ..models.layers import InstanceNorm, NoiseDropout
+from ..models.measured import TileForm
 from .network import NetworkSource
 from .onnx_operations import FUNCTIONS, METHODS, MODULES
 from .onnx_writer import Dimension, GraphWriter
@@ -89,6 +90,9 @@ def describe(
         dtype: In which precision.
         gives_residual: Whether the model's generators give what is to be added to their input.
     """
+    given = f"{INPUTS[source.channels]}; in [0, 1], gamma-encoded as in the file"
+    if isinstance(source.module, TileForm):
+        given += f"; the last {source.module.rows} rows hold what was measured of the whole picture"
     output = "the restored luma or RGB, in [0, 1] once clamped"
     if source.name.endswith(CRITICS):
         output = "how sharp and how blurred each 8x8 pixels are"
@@ -99,7 +103,7 @@ def describe(
         "network": source.name,
         "weights_sha256": source.digest,
         "precision": str(dtype).removeprefix("torch."),
-        "input": f"{INPUTS[source.channels]}; in [0, 1], gamma-encoded as in the file",
+        "input": given,
         "output": output,
         "height_and_width_divide_by": str(source.multiple_of),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +18,7 @@ from ..errors import EngineError
 from ..models.blur_code import BlurCode
 from ..models.layers import InstanceNorm, NoiseDropout, pad_by_reflection
 from .onnx_blur_code import blur_code
-from .onnx_writer import Dimension, GraphWriter, mirrored
+from .onnx_writer import END, Dimension, GraphWriter, mirrored
 
 if TYPE_CHECKING:
     from torch.fx.passes.shape_prop import TensorMetadata
@@ -150,21 +149,35 @@ def _std_mean(
 
 
 def _indexed(writer: GraphWriter, meta: TensorMetadata, x: str, index: tuple[object, ...]) -> str:
-    """`x[..., :height, :width]`, where these are dimensions of tensors, or `x[..., None, None]`."""
-    match index:
-        case (EllipsisType(), None, None):
-            return writer.add("Unsqueeze", [x, writer.integers(-2, -1)], dtype=meta.dtype)
-        case (
-            EllipsisType(),
-            slice(start=None, stop=Dimension() as height, step=None),
-            slice(start=None, stop=Dimension() as width, step=None),
-        ):
-            lengths = [writer.length(height), writer.length(width)]
-        case _:
-            raise EngineError(f"the model cannot be exported to ONNX: it has the index {index}")
-    ends = writer.add("Concat", lengths, dtype=torch.int64, axis=0)
-    inputs = [x, writer.integers(0, 0), ends, writer.integers(2, 3)]
+    """`x[..., None, None]`, or slices of the first axes or, after `...`, of the last ones.
+
+    They may end at dimensions of tensors: `x[..., :height, :width]`.
+    """
+    if index == (..., None, None):
+        return writer.add("Unsqueeze", [x, writer.integers(-2, -1)], dtype=meta.dtype)
+    parts = index[1:] if index[0] is ... else index
+    first = len(meta.shape) - len(parts) if index[0] is ... else 0
+    starts, ends, axes = [], [], []
+    for axis, part in enumerate(parts, first):
+        match part:
+            case slice(start=None, stop=None, step=None):
+                continue
+            case slice(start=int() | None as start, stop=Dimension() as stop, step=None):
+                ends.append(writer.length(stop))
+            case slice(start=int() | None as start, stop=int() | None as stop, step=None):
+                ends.append(writer.integers(END if stop is None else stop))
+            case _:
+                raise EngineError(f"the model cannot be exported to ONNX: it has the index {index}")
+        starts.append(start or 0)
+        axes.append(axis)
+    end = writer.add("Concat", ends, dtype=torch.int64, axis=0)
+    inputs = [x, writer.integers(*starts), end, writer.integers(*axes)]
     return writer.add("Slice", inputs, dtype=meta.dtype)
+
+
+def _flattened(writer: GraphWriter, meta: TensorMetadata, x: str, start: int) -> str:
+    assert start == 1
+    return writer.add("Flatten", [x], dtype=meta.dtype, axis=1)
 
 
 def _padded_by_reflection(
@@ -208,6 +221,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 METHODS: dict[str, Callable[..., Any]] = {
     "chunk": _parts,
+    "flatten": _flattened,
     "float": _cast,
     "sigmoid": _unary("Sigmoid"),
     "tanh": _unary("Tanh"),

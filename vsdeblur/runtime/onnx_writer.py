@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Dimension", "GraphWriter", "mirrored"]
+__all__ = ["END", "Dimension", "GraphWriter", "mirrored"]
 
 OPSET, IR_VERSION = 18, 10
+END = 2**31 - 1
+"""Beyond the end of any axis."""
 
 
 class Dimension(NamedTuple):

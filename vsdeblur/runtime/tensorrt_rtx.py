@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..errors import EngineError
+from ..models.measured import TileForm
 from .engine_cache import EngineCache, code_digest
 from .network import Network, NetworkSource
 from .onnx_graph import INPUT, check_onnx, describe, onnx_model
@@ -120,7 +121,8 @@ def engine_file(source: NetworkSource, dtype: torch.dtype, cache: EngineCache) -
 
     def build(path: Path) -> None:
         model = onnx_model(source.module, source.channels, dtype, describe(source, dtype))
-        path.write_bytes(build_engine(model, source.multiple_of))
+        extra_rows = source.module.rows if isinstance(source.module, TileForm) else 0
+        path.write_bytes(build_engine(model, source.multiple_of, extra_rows=extra_rows))
 
     return cache.get(f"{source.name}-{precision}", key, ".rtx", build)
 
@@ -135,15 +137,17 @@ def tensorrt_rtx_versions() -> dict[str, str]:
     }
 
 
-def build_engine(model: bytes, multiple_of: int = 1) -> bytes:
+def build_engine(model: bytes, multiple_of: int = 1, *, extra_rows: int = 0) -> bytes:
     """Build an engine from an ONNX model; this needs no GPU.
 
     Args:
         model: See `onnx_model`. Its types are kept: the engine is strongly typed.
         multiple_of: What height and width must divide by.
+        extra_rows: Rows of the input that are not the frame's (see `TileForm`).
 
     Returns:
-        The serialised engine, for frames from 16x16 to 8192x8192 and batches up to 16.
+        The serialised engine, for frames from 16x16 to 8192x8192 (the extra rows included) and
+        batches up to 16.
 
     Raises:
         EngineError: TensorRT refuses the model.
@@ -165,7 +169,7 @@ def build_engine(model: bytes, multiple_of: int = 1) -> bytes:
         most = MAX_SIDE // multiple_of * multiple_of
         profile.set_shape(
             INPUT,
-            (1, channels, least, least),
+            (1, channels, least + extra_rows, least),
             (1, channels, *usual),
             (MAX_BATCH, channels, most, most),
         )
