@@ -6,6 +6,7 @@ from torch import nn
 
 from vsdeblur.models import MODELS
 from vsdeblur.models.blur_code import GatedBlock
+from vsdeblur.models.fast_refiner import FastRefiner
 from vsdeblur.models.layers import pad_by_reflection
 from vsdeblur.models.measured import MeasuringNetwork, TileForm
 from vsdeblur.models.sequence import SequenceNet
@@ -113,3 +114,14 @@ def test_any_tile_has_room_for_the_statistics(multiple_of, num_statistics, rows)
 def test_pix2pix_has_no_form_for_tiles():
     networks = MODELS["brmr"]["paper"].build(width=4, max_width=8, critic_width=4)
     assert MODELS["brmr"]["paper"].fold(networks).measuring is None
+
+
+def test_the_refiner_measures_the_blurred_windows():
+    refiner = FastRefiner(**SMALL["brmr"]).requires_grad_(False).eval()
+    nn.init.normal_(refiner.stem.weight, 0, 0.1)
+    windows = torch.rand(2, 6, 32, 48)
+    statistics = refiner.measure(windows)
+    torch.testing.assert_close(refiner.translate(windows, statistics), refiner.residual(windows))
+    other = torch.cat([windows[:, :3], torch.rand(2, 3, 32, 48)], 1)
+    torch.testing.assert_close(refiner.measure(other), statistics)
+    assert not torch.equal(refiner.residual(other), refiner.residual(windows))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from .fast_unet import FastUNetGenerator
-from .layers import FLATNESS, pad_by_reflection
+from .layers import contrast_and_mean, pad_by_reflection, scaled_residual
 
 # See fast_unet.
 fx.wrap("pad_by_reflection")
@@ -63,10 +63,16 @@ class FastRefiner(FastUNetGenerator):
         """What is added to the restored window: (N, 6, H, W) -> (N, 3, H, W)."""
         padded = pad_by_reflection(windows.float(), self.multiple_of)
         blurred, _ = padded.chunk(2, 1)
-        contrast, mean = torch.std_mean(blurred, dim=(1, 2, 3), keepdim=True)
-        normalized = (padded - mean) / (contrast + FLATNESS)
-        residual = self._translate(normalized, self.blur_code(blurred)) * contrast
+        code = self.blur_code(blurred)
+        residual = scaled_residual(
+            lambda pictures: self._translate(pictures, code), padded, contrast_and_mean(blurred)
+        )
         return residual[..., : windows.shape[-2], : windows.shape[-1]]
+
+    def measure(self, picture: Tensor) -> Tensor:
+        """Statistics of the blurred pictures, (N, 6, H, W); see `MeasuringNetwork.measure`."""
+        blurred, _ = picture.chunk(2, 1)
+        return super().measure(blurred)
 
 
 @torch.no_grad()
