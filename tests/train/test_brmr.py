@@ -15,7 +15,8 @@ from vsdeblur.models.brmr import build_fast_brmr, build_paper_brmr
 from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
 from vsdeblur.runtime.weights import load_network
 from vsdeblur.train.blur_settings import BlurSettings
-from vsdeblur.train.brmr import ImageTrainer, PairCritic, PatchTrainer, conditional_loss
+from vsdeblur.train.brmr import ImageTrainer, PatchTrainer
+from vsdeblur.train.brmr_critic import PairCritic, conditional_loss
 from vsdeblur.train.brmr_validation import rgb_psnr
 from vsdeblur.train.loop import train
 from vsdeblur.train.mining import MinedPool, mine
@@ -234,7 +235,7 @@ def test_a_run_trains_one_part_a_stage_and_goes_on_where_it_stopped(options, sma
 
     parts = replace(options, out=tmp_path / "parts", minutes=0)
     train(stages, parts)
-    for _ in range(8):
+    for _ in range(2 * len(stages)):
         train(stages, replace(parts, resume=True))
     resumed = torch.load(parts.out / "patch" / "last.ckpt", weights_only=True)
     for name, value in patch["network"].items():
