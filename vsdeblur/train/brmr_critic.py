@@ -119,7 +119,7 @@ class CriticTrainer(Trainer):
         return network.d_image
 
     def measured(self) -> nn.Module:
-        """D_i, each picture being its own candidate; a step has three such runs."""
+        """D_i, each picture being its own candidate; a step has four such runs."""
         assert isinstance(self.network, BRMRNetworks)
         return _Judged(self.network.d_image)
 
@@ -133,4 +133,7 @@ class CriticTrainer(Trainer):
         loss = conditional_loss(self.model(blurred, sharp), is_sharp=True)
         loss = loss + conditional_loss(self.model(blurred, candidate), is_sharp=False)
         places = place_loss(self.model(patched, patched), window)
+        # What is mined at last is what the generator has made: where is that not sharp yet?
+        mixed = torch.where(window.bool(), sharp, candidate)
+        places = places + place_loss(self.model(blurred, mixed), 1 - window)
         return loss + self.recipe.adversarial.map_weight * places
