@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError
+from ..models.blur_code import BlurCode
 from .engine_cache import EngineCache
 from .network import Network, NetworkSource
 
@@ -57,7 +58,10 @@ def compile_inductor(
     module = source.module.eval().requires_grad_(False)
     input_dtype = source.input_dtype(dtype)
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    compiled: Callable[[Tensor], Tensor] = torch.compile(module, fullgraph=True)
+    codes = [part for part in module.modules() if isinstance(part, BlurCode)]
+    for code in codes:  # hundreds of small steps: minutes to compile, nothing to gain
+        code.forward = torch.compiler.disable(code.forward)  # type: ignore[method-assign]
+    compiled: Callable[[Tensor], Tensor] = torch.compile(module, fullgraph=not codes)
     seen: set[torch.Size] = set()
     lock = Lock()
 
