@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,15 +211,12 @@ def _precision(name: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.partial")
+    from .runtime.engine_cache import write_beside
+
     try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        write_beside(path, content)
     except OSError as error:
         raise OptionError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _megabytes(size: int) -> str:

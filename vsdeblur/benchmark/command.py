@@ -56,7 +56,8 @@ def benchmark(
     _check(sizes, [json_file, markdown_file])
     from tempfile import TemporaryDirectory
 
-    from .report import as_json, as_markdown, write_whole
+    from ..runtime.engine_cache import write_beside
+    from .report import as_json, as_markdown
     from .rows import cases, measure, measure_shells
 
     rows, shells = [], None
@@ -75,9 +76,9 @@ def benchmark(
     table = as_markdown(rows, shells)
     click.echo(table)
     if json_file is not None:
-        write_whole(json_file, as_json(rows, shells))
+        write_beside(json_file, as_json(rows, shells).encode())
     if markdown_file is not None:
-        write_whole(markdown_file, table)
+        write_beside(markdown_file, table.encode())
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +14,7 @@ import torch
 
 from .rows import Row, Shells
 
-__all__ = ["as_json", "as_markdown", "machine", "write_whole"]
+__all__ = ["as_json", "as_markdown", "machine"]
 
 HEADINGS = (
     "filter", "model", "size", "backend", "precision", "network, ms", "frames/s", "TFLOP/s",
@@ -62,13 +61,6 @@ def as_markdown(rows: Sequence[Row], shells: Shells | None) -> str:
         lines += ["", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
         lines += [_line(_cells(row)) for row in rows]
     return "\n".join(lines) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    beside = path.with_name(f"{path.name}.partial")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
 
 
 def _facts(row: Row) -> dict[str, Any]:
