@@ -77,12 +77,7 @@ class WindowTask:
         """The same windows for every stage; made once."""
         del stage
         if self._validation is None:
-            material, num = self._material, self._num_validation
-            windows = (
-                ValidationSet.from_files(material.held_out_photos, num_windows=num)
-                if material.held_out_photos
-                else ValidationSet.from_videos(material.held_out_videos, num_windows=num)
-            )
+            windows = self._material.held_out(ValidationSet, self._num_validation)
             self._validation = _WindowValidation(windows)
         return self._validation
 

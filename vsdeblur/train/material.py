@@ -13,6 +13,7 @@ from .datasets import PairedVideo, open_dataset
 from .photos import PhotoSet, find_photos
 from .recipe import Recipe
 from .sources import check_sources
+from .validation import ValidationSet
 
 __all__ = ["Material"]
 
@@ -80,6 +81,12 @@ class Material:
         """The photos of each source, in memory: (name, photos)."""
         for name, files in self.photos.items():
             yield name, PhotoSet(files, patch_size, device)
+
+    def held_out[Held: ValidationSet](self, kind: type[Held], num: int) -> Held:
+        """A set of so many windows to validate on: of photos or, where there are none, videos."""
+        if self.held_out_photos:
+            return kind.from_files(self.held_out_photos, num_windows=num)
+        return kind.from_videos(self.held_out_videos, num_windows=num)
 
 
 def _split[T](items: list[T], what: str) -> tuple[list[T], list[T]]:

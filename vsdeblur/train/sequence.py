@@ -179,12 +179,7 @@ class SequenceTask:
         """The same exposures for every stage; made once."""
         del stage
         if self._validation is None:
-            material, num = self._material, self._num_validation
-            exposures = (
-                ExposureSet.from_files(material.held_out_photos, num_windows=num)
-                if material.held_out_photos
-                else ExposureSet.from_videos(material.held_out_videos, num_windows=num)
-            )
+            exposures = self._material.held_out(ExposureSet, self._num_validation)
             self._validation = ExposureValidation(exposures)
         return self._validation
 
