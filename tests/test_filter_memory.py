@@ -1,5 +1,8 @@
 """Memory of long runs."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,7 @@ def test_giving_back_works_whatever_the_c_library():
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to read memory from")
 def test_memory_does_not_grow_with_the_length_of_a_clip(identity):
+    heap.keep_for_next_frame()  # as with a network that is compiled for the CPU
     resident = []
     for n, frame in enumerate(identity(length=10_000).frames()):
         frame.close()
@@ -53,3 +57,47 @@ def test_memory_does_not_grow_with_the_length_of_a_clip(identity):
     early, late = resident[:24], resident[-24:]
     # A hundredth of a frame more for each frame; to let go of nothing would be a hundred times it.
     assert sum(late) / 24 - sum(early) / 24 < 0.01 * 10_000 * 640 * 360 * 1.5
+
+
+FAULTS = """
+import ctypes, resource, sys, threading
+import torch
+from vsdeblur.runtime import heap
+
+def work():
+    for _ in range(4):
+        torch.ones(40 << 20, dtype=torch.uint8)
+
+if len(sys.argv) > 1:
+    heap.keep_for_next_frame()
+for _ in range(2):  # the first has its memory for the first time
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(*arguments, **variables):
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("MALLOC_")}
+    run = subprocess.run(
+        [sys.executable, "-c", FAULTS, *arguments],
+        env=ours | variables, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(heap._of_glibc("mallopt") is None, reason="glibc only")
+def test_memory_of_features_stays_for_the_next_frame():
+    assert page_faults("keep") < page_faults() / 10
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("MALLOC_ARENA_MAX", "2"), ("GLIBC_TUNABLES", "glibc.malloc.check=0:glibc.malloc.perturb=1")],
+)
+def test_a_malloc_that_is_set_up_already_is_left_alone(monkeypatch, name, text):
+    monkeypatch.setattr(heap, "_of_glibc", lambda name: pytest.fail(f"{name} was looked for"))
+    monkeypatch.setenv(name, text)
+    heap.keep_for_next_frame.__wrapped__()

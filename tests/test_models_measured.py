@@ -7,7 +7,7 @@ from torch import nn
 from vsdeblur.models import MODELS
 from vsdeblur.models.blur_code import GatedBlock
 from vsdeblur.models.fast_refiner import FastRefiner
-from vsdeblur.models.layers import pad_by_reflection
+from vsdeblur.models.layers import contrast_and_mean, pad_by_reflection
 from vsdeblur.models.measured import MeasuringNetwork, TileForm
 from vsdeblur.models.sequence import SequenceNet
 
@@ -125,3 +125,19 @@ def test_the_refiner_measures_the_blurred_windows():
     other = torch.cat([windows[:, :3], torch.rand(2, 3, 32, 48)], 1)
     torch.testing.assert_close(refiner.measure(other), statistics)
     assert not torch.equal(refiner.residual(other), refiner.residual(windows))
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5, 100.0])
+def test_contrast_and_mean_are_those_of_double_precision(offset):
+    torch.manual_seed(3)
+    pictures = torch.rand(2, 3, 200, 310) * torch.tensor([1.0, 0.01]).view(2, 1, 1, 1) + offset
+    deviation, mean = torch.std_mean(pictures.double(), dim=(1, 2, 3), keepdim=True)
+    measured = contrast_and_mean(pictures)
+    torch.testing.assert_close(measured[0].double(), deviation, rtol=2e-5, atol=0)
+    torch.testing.assert_close(measured[1].double(), mean, rtol=1e-6, atol=0)
+
+
+def test_a_flat_picture_has_no_contrast():
+    contrast, mean = contrast_and_mean(torch.full((1, 3, 300, 200), 0.7, dtype=torch.float16))
+    assert contrast.item() < 1e-6
+    assert mean.item() == pytest.approx(0.7, abs=1e-3)

@@ -11,6 +11,7 @@ from .fast_unet import FastUNetGenerator
 from .layers import contrast_and_mean, pad_by_reflection, scaled_residual
 
 # See fast_unet.
+fx.wrap("contrast_and_mean")
 fx.wrap("pad_by_reflection")
 
 __all__ = ["FastRefiner"]

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import EngineError, OptionError
 from .eager import compile_eager, eager_obstacle
 from .engine_cache import EngineCache
+from .heap import keep_for_next_frame
 from .inductor import compile_inductor, inductor_obstacle
 from .network import Network, NetworkSource
 from .tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
@@ -143,6 +144,7 @@ def _compiled(
     network = BACKENDS[backend].compile(source, device, dtype, cache)
     if device.type != "cpu":
         return network
+    keep_for_next_frame()
     cores = torch.get_num_threads()
 
     def run(frames: Tensor) -> Tensor:

@@ -1,18 +1,42 @@
-"""Keeps the memory of a long run flat where the C library does not."""
+"""Settles with the C library when memory is kept, and when it is given back."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache
 from itertools import count
 
-__all__ = ["frame_done"]
+__all__ = ["frame_done", "keep_for_next_frame"]
 
 FRAMES = 128
 """Frames after which freed memory is given back; it takes some milliseconds."""
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+"""Names of `mallopt`'s parameters."""
+KEPT = {M_MMAP_THRESHOLD: 1 << 30, M_TRIM_THRESHOLD: (1 << 31) - 1, M_TOP_PAD: 1 << 27}
+"""Their values, in bytes. The last is above the 64 MB of a thread's heaps: an empty heap stays."""
+
 _done = count(1)
+
+
+@cache
+def keep_for_next_frame() -> None:
+    """Let glibc keep the memory of a network's features for the next frame.
+
+    By itself it gives pieces of that size back at once, and each comes back page by page, filled
+    with zeros: 6 to 9% of the time of a run on a CPU. The process keeps as much as its largest
+    frame took, until `frame_done` gives it back. Whoever has set malloc up by environment
+    variables is left alone.
+    """
+    names = [*os.environ, *os.environ.get("GLIBC_TUNABLES", "").split(":")]
+    if any(name.startswith(("MALLOC_", "glibc.malloc.")) for name in names):
+        return
+    mallopt = _of_glibc("mallopt")
+    if mallopt is not None:
+        for parameter, value in KEPT.items():
+            mallopt(parameter, value)
 
 
 def frame_done() -> None:
@@ -27,14 +51,14 @@ def frame_done() -> None:
 
 
 def _give_back() -> None:
-    trim = _trim()
+    trim = _of_glibc("malloc_trim")
     if trim is not None:
         trim(0)
 
 
 @cache
-def _trim() -> ctypes._FuncPointer | None:
-    """`malloc_trim` of glibc; None with other C libraries."""
+def _of_glibc(name: str) -> ctypes._FuncPointer | None:
+    """A function of glibc; None with other C libraries."""
     if sys.platform != "linux":
         return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return getattr(ctypes.CDLL(None), name, None)

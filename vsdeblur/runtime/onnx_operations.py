@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ..errors import EngineError
 from ..models.blur_code import BlurCode
-from ..models.layers import InstanceNorm, NoiseDropout, pad_by_reflection
+from ..models.layers import InstanceNorm, NoiseDropout, contrast_and_mean, pad_by_reflection
 from .onnx_blur_code import blur_code
 from .onnx_writer import END, Dimension, GraphWriter, mirrored
 
@@ -127,17 +127,9 @@ def _upsampled(
     return writer.add("Resize", [x, "", scales], dtype=meta.dtype, **modes)
 
 
-def _std_mean(
-    writer: GraphWriter,
-    meta: TensorMetadata,
-    x: str,
-    *,
-    dim: tuple[int, ...],
-    keepdim: bool,
-) -> tuple[str, str]:
-    assert keepdim
-    assert dim == (1, 2, 3)
-    full, axes = torch.float32, writer.integers(*dim)
+def _contrast_and_mean(writer: GraphWriter, meta: TensorMetadata, x: str) -> tuple[str, str]:
+    full, axes = torch.float32, writer.integers(1, 2, 3)
+    x = writer.cast(x, full)
     mean = writer.add("ReduceMean", [x, axes], dtype=full)
     centred = writer.add("Sub", [x, mean], dtype=full)
     squares = writer.add("ReduceSumSquare", [centred, axes], dtype=full)
@@ -211,12 +203,12 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     operator.getitem: _indexed,
     torch.cat: _concatenated,
     torch.conv2d: _bare_convolution,
-    torch.std_mean: _std_mean,
     F.interpolate: _upsampled,
     F.leaky_relu: _leaky_relu,
     F.pixel_shuffle: _pixel_shuffled,
     F.pixel_unshuffle: _pixel_unshuffled,
     F.relu: _unary("Relu"),
+    contrast_and_mean: _contrast_and_mean,
     pad_by_reflection: _padded_by_reflection,
 }
 METHODS: dict[str, Callable[..., Any]] = {
