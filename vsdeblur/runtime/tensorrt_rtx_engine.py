@@ -92,6 +92,9 @@ class _Context:
         self.is_new_shape = False
         """Whether the last run was the first of its shape."""
         self._context = context
+        # On the default stream the library would wait for the whole device, again and again.
+        is_default = torch.cuda.current_stream() == torch.cuda.default_stream()
+        self._aside = torch.cuda.Stream() if is_default else None
         self._device, self._dtype = device, dtype
         self._shape: torch.Size | None = None
         self._scratch: Tensor | None = None
@@ -104,9 +107,20 @@ class _Context:
         output = torch.empty(shape, dtype=self._dtype, device=self._device)
         self._context.set_tensor_address(INPUT, frames.data_ptr())
         self._context.set_tensor_address(OUTPUT, output.data_ptr())
-        if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
+        stream = torch.cuda.current_stream()
+        if not self._executed(stream, self._aside or stream):
             raise EngineError(f"tensorrt_rtx failed: {rtx_logger().last}; use backend='eager'")
         return output
+
+    def _executed(self, stream: torch.cuda.Stream, own: torch.cuda.Stream) -> bool:
+        """Run on `own` between what `stream` was given before and what it is given next."""
+        if own is stream:
+            return bool(self._context.execute_async_v3(stream.cuda_stream))
+        own.wait_stream(stream)
+        try:
+            return bool(self._context.execute_async_v3(own.cuda_stream))
+        finally:
+            stream.wait_stream(own)
 
     def _prepare(self, shape: torch.Size) -> None:
         self._shape = self._scratch = None
