@@ -178,6 +178,19 @@ def test_luma_goes_there_and_back(fake, coding):
     assert coding.encode(luma).shape == (6, 8)
 
 
+def test_what_is_copied_there_cannot_be_freed_too_early(fake, monkeypatch):
+    """PyTorch keeps pinned memory until a copy is done, and no other."""
+    pinned, empty = [], torch.empty
+
+    def watched(*size, **options):
+        pinned.append(bool(options.get("pin_memory")))
+        return empty(*size, **options)
+
+    monkeypatch.setattr(torch, "empty", watched)
+    LumaCoding(bits=8).decode(np.zeros((6, 8), "u1"), CUDA)
+    assert pinned == [True, False]
+
+
 @pytest.mark.parametrize("siting", [(0.0, 0.0), (0.5, 0.5)])
 def test_colour_goes_there_and_back(fake, siting):
     coding = YUVCoding(luma=LumaCoding(bits=8), subsampling=(2, 2), siting=siting)
