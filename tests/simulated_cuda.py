@@ -8,13 +8,13 @@ Pinned memory is the host's: NumPy's copies and reads of single values are seen.
 that operations return is the device's, owned by the stream that was current.
 """
 
-import _thread
 import threading
 import weakref
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
+from cuda_stand_ins import Event, Graph, HostLock, Stream
 from races import Actor, Memory, Races
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
@@ -53,7 +53,9 @@ class SimulatedCUDA:
         def watched(target, source, **options):
             with self.races.mutex:
                 copyto(target, source, **options)
-                spans = [np.lib.array_utils.byte_bounds(each) for each in (source, target)]
+                spans = [
+                    np.lib.array_utils.byte_bounds(np.asarray(each)) for each in (source, target)
+                ]
                 self.races.touch(self.host, spans[:1], spans[1:], "numpy.copyto")
 
         monkeypatch.setattr(np, "copyto", watched)
@@ -136,6 +138,16 @@ class SimulatedCUDA:
         if reads_a_value or (any(from_host) and not non_blocking):
             self.host.learns(self.current_stream.clock)
 
+    def replay(self, operations):
+        """Do a graph's operations again, in the memory of the first time."""
+        with self.races.mutex, _disable_current_modes():
+            for func, args, kwargs, result in operations:
+                again = func(*args, **kwargs)
+                fresh = _effects(func, args, kwargs, result)[2]
+                for kept, value in zip(fresh, _effects(func, args, kwargs, again)[2], strict=True):
+                    kept.copy_(value)
+                self.ran(func, args, kwargs, result)
+
     def _know(self, tensor, owner, is_host):
         start = _start(tensor)
         if start and self.races.at(start) is None:
@@ -184,87 +196,6 @@ class _Watch(TorchDispatchMode):
         result = func(*args, **kwargs)
         device.capture.operations.append((func, args, kwargs, result))
         return result
-
-
-class Stream(Actor):
-    def __init__(self, device):
-        super().__init__(f"stream {len(device.streams)}")
-        self.cuda_stream = len(device.streams)
-        device.streams.append(self)
-        self._device = device
-
-    def record_event(self, event=None):
-        event = event or Event(self._device)
-        event.record(self)
-        return event
-
-    def wait_event(self, event):
-        event.wait(self)
-
-    def wait_stream(self, stream):
-        self.wait_event(stream.record_event())
-
-    def synchronize(self):
-        self.record_event().synchronize()
-
-
-class Event:
-    def __init__(self, device):
-        self._device, self._clock = device, {}
-
-    def record(self, stream=None):
-        with self._device.races.mutex:
-            stream = stream or self._device.current_stream
-            stream.learns(self._device.host.clock)
-            self._clock = dict(stream.clock)
-
-    def wait(self, stream=None):
-        with self._device.races.mutex:
-            (stream or self._device.current_stream).learns(self._clock)
-
-    def synchronize(self):
-        self._device.host.learns(self._clock)
-
-
-class Graph:
-    """Operations that are done again, in the memory of the first time."""
-
-    def __init__(self, device):
-        self._device, self.operations = device, []
-
-    def replay(self):
-        with self._device.races.mutex, _disable_current_modes():
-            for func, args, kwargs, result in self.operations:
-                again = func(*args, **kwargs)
-                fresh = _effects(func, args, kwargs, result)[2]
-                for kept, value in zip(fresh, _effects(func, args, kwargs, again)[2], strict=True):
-                    kept.copy_(value)
-                self._device.ran(func, args, kwargs, result)
-
-
-class HostLock:
-    """A lock that hands on what its holders know."""
-
-    def __init__(self, device):
-        self._device, self._lock, self._known = device, _thread.allocate_lock(), {}
-        self.locked = self._is_owned = self._lock.locked
-
-    def acquire(self, *args, **options):
-        held = self._lock.acquire(*args, **options)
-        if held:
-            self._device.host.learns(self._known)
-        return held
-
-    def release(self):
-        self._device.host.steps()
-        self._known = dict(self._device.host.clock)
-        self._lock.release()
-
-    def __enter__(self):
-        self.acquire()
-
-    def __exit__(self, *error):
-        self.release()
 
 
 def _effects(func, args, kwargs, result):

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from simulated_cuda import Event, SimulatedCUDA
+from cuda_stand_ins import Event
+from simulated_cuda import SimulatedCUDA
 from torch import nn
 
 from vsdeblur.errors import DeblurError

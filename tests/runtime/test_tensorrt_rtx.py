@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from simulated_cuda import Event, SimulatedCUDA
+from cuda_stand_ins import Event
+from simulated_cuda import SimulatedCUDA
 
 from vsdeblur.errors import EngineError
 from vsdeblur.models import MODELS
