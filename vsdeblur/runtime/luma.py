@@ -51,11 +51,9 @@ class LumaCoding:
         Returns:
             (1, H, W), float32; nominally in [0, 1], beyond it where the video is.
         """
-        # Pinned memory stays until the copy is done; other memory may be freed before.
-        here = torch.empty(plane.shape, dtype=self.tensor_type, pin_memory=device.type == "cuda")
-        np.copyto(here.numpy(), plane)
+        numbers = torch.from_numpy(np.array(plane)).to(device, non_blocking=True)
         luma = torch.empty(1, *plane.shape, dtype=torch.float32, device=device)
-        return self.read(here.to(device, non_blocking=True).unsqueeze(0), luma)
+        return self.read(numbers.unsqueeze(0), luma)
 
     def encode(self, luma: Tensor) -> NDArray[np.generic]:
         """Bring a tensor back, rounded and clamped to what the format can hold.
