@@ -64,6 +64,7 @@ def test_all_engines_of_packaged_weights_are_built(capfd, cache):
     names = {path.name.rsplit("-", 1)[0] for path in cache.glob("*.rtx")}
     precisions = ("float32", "float16", "bfloat16")
     assert {f"dblrgan-{m}-{p}" for m in ("fast", "paper") for p in precisions} <= names
+    assert {f"sequence-fast{tile}-{p}" for tile in ("", "-tile") for p in precisions} <= names
     assert "left out, no weights are shipped yet" in err
 
 

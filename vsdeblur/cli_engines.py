@@ -54,6 +54,7 @@ def build(
     from .restorers.parts import load_parts
     from .runtime.device import PRECISIONS
     from .runtime.engine_cache import EngineCache
+    from .runtime.measured import tile_source
     from .runtime.tensorrt_rtx import engine_file
 
     store = EngineCache(cache)
@@ -62,7 +63,8 @@ def build(
     for target in chosen:
         for name in precisions:
             sources, _ = load_parts(*target.place, target.weights, sha256=target.sha256)
-            for source in sources.values():
+            tiles = [tile_source(source) for source in sources.values() if source.measuring]
+            for source in [*sources.values(), *tiles]:
                 started = time.perf_counter()
                 path = engine_file(source, PRECISIONS[name], store)
                 _say(f"{path}: {_megabytes(path.stat().st_size)}, "

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vsdeblur.errors import EngineError, OptionError
+from vsdeblur.runtime import inductor
 from vsdeblur.runtime.compile import BACKENDS, compile_network
 from vsdeblur.runtime.inductor import inductor_obstacle
 
@@ -137,6 +138,21 @@ def test_inductor_says_which_network_it_cannot_compile(cache, make_source, monke
         EngineError, match=r"^inductor could not compile odd: .*use backend='eager'"
     ):
         network(torch.rand(1, 5, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no such operation", "no such operation"),
+        (
+            "backend='inductor' raised:\nAttributeError: x\n\nhint",
+            "backend='inductor' raised: AttributeError: x",
+        ),
+        ("\nraised:\n", "raised:"),
+    ],
+)
+def test_inductor_says_why_it_cannot_compile(text, reason):
+    assert inductor._reason(RuntimeError(text)) == reason
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 from av.sidedata.sidedata import Type
 
 from vsdeblur.errors import VideoError
+from vsdeblur.runtime.stages import Stages
 from vsdeblur.stream import StreamOptions
 from vsdeblur.stream.coding import LumaFrames
 from vsdeblur.stream.formats import (
@@ -123,8 +124,9 @@ def test_p010_samples_are_read_and_written_in_the_high_bits(noise_frame, plane_v
     frame = noise_frame(1, (64, 48), "p010le")
     before = plane_values(frame)
     coding = LumaFrames(luma_coding("p010le", full_range=False), torch.device("cpu"))
-    windows = SceneWindows(radius=0, coding=coding, scene_threshold=None)
-    ((same, window),) = windows.push(frame)
+    windows = SceneWindows(radius=0, luma=coding.luma, scene_threshold=None)
+    picture = Stages(torch.device("cpu")).handed(coding.read(frame))
+    ((same, window),) = windows.push(frame, picture)
     expected = ((before[0] >> 6).astype(np.float32) - 64) / 876
     np.testing.assert_allclose(window[0, 0].numpy(), expected, rtol=0, atol=1e-6)
     replace_planes(same, coding.encode(same, window[0], 1 - window[0]))

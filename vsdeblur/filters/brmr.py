@@ -9,6 +9,7 @@ from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.brmr import BRMRRestorer, BRMRResult
 from ..runtime.heap import frame_done
+from ..runtime.stages import Stages
 from .planes import check_clip, refuse_fields
 from .rgb import from_rgb, read_planes, to_rgb, write_planes
 
@@ -106,19 +107,24 @@ def brmr(
 
 def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
     """The restored clip, or the overlay, in the clip's format."""
-    rgb = to_rgb(clip)
+    rgb, stages = to_rgb(clip), Stages(restorer.device)
+    overlay = restorer.options.output == "overlay"
 
     def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         source, frame = f
-        picture = read_planes(frame, restorer.device)
         try:
             refuse_fields(source)
-            result = restorer.analyse(picture, n)
+            with stages.uploading():
+                there = stages.handed(read_planes(frame, restorer.device))
+            with stages.computing():
+                picture = there.taken()
+                result = restorer.analyse(picture, n)
+                drawn = restorer.overlay(picture, result) if overlay else result.restored
+                made = stages.handed(drawn)
         except DeblurError as error:
             raise vs.Error(f"brmr: {error}") from error
-        overlay = restorer.options.output == "overlay"
-        drawn = restorer.overlay(picture, result) if overlay else result.restored
-        restored = write_planes(frame, drawn)
+        with stages.downloading():
+            restored = write_planes(frame, made.taken())
         _tell(restored, result)
         restored.props[SKIPPED] = result.skipped and not overlay
         frame_done()
@@ -140,24 +146,31 @@ def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
 
 def _maps(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
     """The heat map or the mask, GRAYS."""
-    rgb = to_rgb(clip)
+    rgb, stages = to_rgb(clip), Stages(restorer.device)
     blank = clip.std.BlankClip(format=vs.GRAYS, keep=True)
+    shows_heat = restorer.options.output == "heatmap"
 
     def draw(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         empty, source, frame = f
-        picture = read_planes(frame, restorer.device)
         try:
             refuse_fields(source)
-            if restorer.options.output == "heatmap":
-                heatmap, sharpness = restorer.heatmap(picture)
-                drawn = write_planes(empty, [heatmap])
-                drawn.props[SHARPNESS_INPUT] = sharpness
-            else:
-                result = restorer.analyse(picture, n)
-                drawn = write_planes(empty, [result.mask])
-                _tell(drawn, result)
+            with stages.uploading():
+                there = stages.handed(read_planes(frame, restorer.device))
+            with stages.computing():
+                if shows_heat:
+                    picture, sharpness = restorer.heatmap(there.taken())
+                else:
+                    result = restorer.analyse(there.taken(), n)
+                    picture = result.mask
+                made = stages.handed(picture)
         except DeblurError as error:
             raise vs.Error(f"brmr: {error}") from error
+        with stages.downloading():
+            drawn = write_planes(empty, made.taken()[None])
+        if shows_heat:
+            drawn.props[SHARPNESS_INPUT] = sharpness
+        else:
+            _tell(drawn, result)
         frame_done()
         return drawn
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 import vapoursynth as vs
 from torch import Tensor
 
 from ..runtime.colour import default_matrix
+from ..runtime.copies import to_device, to_host
 
 __all__ = ["from_rgb", "read_planes", "to_rgb", "write_planes"]
 
@@ -56,13 +55,13 @@ def from_rgb(rgb: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
 
 def read_planes(frame: vs.VideoFrame, device: torch.device) -> Tensor:
     """The planes of a float frame: (planes, H, W), float32."""
-    planes = np.stack([np.asarray(frame[index]) for index in range(frame.format.num_planes)])
-    return torch.from_numpy(planes).to(device, non_blocking=True)
+    planes = [np.asarray(frame[index]) for index in range(frame.format.num_planes)]
+    return to_device(planes, device)
 
 
-def write_planes(frame: vs.VideoFrame, planes: Sequence[Tensor] | Tensor) -> vs.VideoFrame:
-    """A copy of a float frame with other planes, each (H, W); properties stay."""
+def write_planes(frame: vs.VideoFrame, planes: Tensor) -> vs.VideoFrame:
+    """A copy of a float frame with other planes, (planes, H, W); properties stay."""
     copy = frame.copy()
-    for index, plane in enumerate(planes):
-        np.copyto(np.asarray(copy[index]), plane.cpu().numpy())
+    for index, plane in enumerate(to_host(planes)):
+        np.copyto(np.asarray(copy[index]), plane)
     return copy

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 import vapoursynth as vs
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..errors import DeblurError, UnsupportedClipError
 from ..manifest import load_manifest
@@ -17,6 +16,7 @@ from ..restorers import load_restorer
 from ..restorers.chroma import ChromaMotion, require_opencv
 from ..restorers.sequence import SequenceRestorer, multiplier_of
 from ..runtime.heap import frame_done
+from ..runtime.stages import Handed, Stages
 from .moments import TIME_PROPERTIES, place_in_time
 from .planes import check_clip, coding_of, on_luma, refuse_fields, repeated, write_luma
 from .window import FrameCache, frame_offsets, mark_cuts, shifted
@@ -150,7 +150,8 @@ def _opened(
     moves = restorer.options.chroma == "flow" and clip.format.num_planes > 1
     waiting = 2 + vs.core.num_threads // multiplier
     groups: FrameCache[_Group] = FrameCache(capacity=waiting)
-    cache: FrameCache[Tensor] = FrameCache(capacity=2 * radius + waiting)
+    cache: FrameCache[Handed] = FrameCache(capacity=2 * radius + waiting)
+    stages = Stages(restorer.device)
     marked = mark_cuts(clip) if threshold is not None else clip
     window_clips = [shifted(marked, offset) for offset in range(-radius, radius + 1)]
     clips = [repeated(each, multiplier) for each in (clip, *window_clips)]
@@ -172,15 +173,23 @@ def _opened(
 
     def made(number: int, window: list[vs.VideoFrame]) -> _Group:
         offsets = frame_offsets(number, num_frames, window, threshold)
-        luma = [uploaded(number + offset, window[radius + offset]) for offset in offsets]
-        moments = restorer.restore(torch.stack(luma), number)
+        there = [uploaded(number + offset, window[radius + offset]) for offset in offsets]
+        with stages.computing():
+            luma = torch.stack([frame.taken() for frame in there])
+            restored = stages.handed(restorer.restore(luma, number))
         middle = window[radius]
         coding = coding_of(middle)
-        motion = ChromaMotion(moments, np.asarray(middle[1]).shape) if moves else None
-        return _Group([coding.encode(moment) for moment in moments], motion)
+        with stages.downloading():
+            moments = restored.taken()
+            motion = ChromaMotion(moments, np.asarray(middle[1]).shape) if moves else None
+            return _Group([coding.encode(moment) for moment in moments], motion)
 
-    def uploaded(number: int, frame: vs.VideoFrame) -> Tensor:
-        return cache.get(number, lambda: coding_of(frame).decode(frame[0], restorer.device))
+    def uploaded(number: int, frame: vs.VideoFrame) -> Handed:
+        def upload() -> Handed:
+            with stages.uploading():
+                return stages.handed(coding_of(frame).decode(np.asarray(frame[0]), restorer.device))
+
+        return cache.get(number, upload)
 
     times = clips[0]
     if exposure < 1:  # the last moment of each group lasts longer

@@ -81,10 +81,11 @@ def pad_by_reflection(picture: Tensor, multiple_of: int) -> Tensor:
     """
     for dim in (-2, -1):
         length = picture.shape[dim]
-        missing = -length % multiple_of
-        if missing:
+        # `-length % multiple_of` would be shorter, but `torch.compile` fails on what is below 0.
+        padded = (length + multiple_of - 1) // multiple_of * multiple_of
+        if padded != length:
             period = max(2 * length - 2, 1)
-            index = torch.arange(length + missing, device=picture.device) % period
+            index = torch.arange(padded, device=picture.device) % period
             picture = picture.index_select(dim, index.minimum(period - index))
     return picture
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import OptionError
+from ..runtime.copies import to_host
 
 __all__ = ["ChromaMotion", "require_opencv"]
 
@@ -47,7 +48,7 @@ class ChromaMotion:
     def __init__(self, moments: Tensor, shape: tuple[int, int]) -> None:
         self._shape = shape
         self._middle = len(moments) // 2
-        self._luma = [_reduced(moment[0].cpu().numpy(), shape) for moment in moments]
+        self._luma = [_reduced(luma, shape) for luma in to_host(moments[:, 0])]
 
     def planes(
         self, chroma: Sequence[NDArray[np.generic]], index: int

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .copies import to_device, to_host
 from .luma import LumaCoding
 
 __all__ = ["MATRICES", "YUVCoding", "default_matrix"]
@@ -60,8 +61,7 @@ class YUVCoding:
         luma = self.luma.decode(planes[0], device)
         if len(planes) == 1:
             return luma.expand(3, -1, -1).clone()
-        numbers = np.stack([plane.astype(np.float32) for plane in planes[1:3]])
-        chroma = (torch.from_numpy(numbers).to(device) - self._zero) / self._chroma_span
+        chroma = (to_device(planes[1:3], device).float() - self._zero) / self._chroma_span
         for dim, axis in ((-1, 0), (-2, 1)):
             length = luma.shape[dim]
             chroma = _spread(chroma, dim, length, self.subsampling[axis], self.siting[axis])
@@ -111,7 +111,7 @@ class YUVCoding:
         return (1 << bits) - 1 if self.luma.full_range else 224 << (bits - 8)
 
     def _added(self, plane: NDArray[np.generic], step: Tensor) -> NDArray[np.generic]:
-        numbers = plane.astype(np.int32) + step.round().to(torch.int32).cpu().numpy()
+        numbers = plane.astype(np.int32) + to_host(step.round().to(torch.int32))
         added: NDArray[np.generic] = numbers.clip(0, (1 << self.luma.bits) - 1).astype(plane.dtype)
         return added
 

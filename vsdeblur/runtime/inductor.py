@@ -83,10 +83,15 @@ def compile_inductor(
         try:
             output = compiled(frames)
         except (TorchDynamoException, InductorError) as error:
-            reason = str(error).strip().splitlines()[0]
             raise EngineError(
-                f"inductor could not compile {source.name}: {reason}; use backend='eager'"
+                f"inductor could not compile {source.name}: {_reason(error)}; use backend='eager'"
             ) from error
         return output
 
     return run
+
+
+def _reason(error: Exception) -> str:
+    """What PyTorch says first; where that ends in a colon ("... raised:"), also what follows."""
+    first, *rest = filter(None, map(str.strip, str(error).splitlines()))
+    return f"{first} {rest[0]}" if first.endswith(":") and rest else first

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .copies import to_device, to_host
+
 __all__ = ["LumaCoding"]
 
 _TENSOR_TYPES = {
@@ -51,9 +53,8 @@ class LumaCoding:
         Returns:
             (1, H, W), float32; nominally in [0, 1], beyond it where the video is.
         """
-        numbers = torch.from_numpy(np.array(plane)).to(device, non_blocking=True)
         luma = torch.empty(1, *plane.shape, dtype=torch.float32, device=device)
-        return self.read(numbers.unsqueeze(0), luma)
+        return self.read(to_device([plane], device), luma)
 
     def encode(self, luma: Tensor) -> NDArray[np.generic]:
         """Bring a tensor back, rounded and clamped to what the format can hold.
@@ -68,7 +69,10 @@ class LumaCoding:
         if not self.is_float:
             numbers.clamp_(0, (1 << self.bits) - 1)
         encoded = np.empty(tuple(numbers.shape), self.number_type)
-        self.store(numbers.to(self.tensor_type).cpu() if numbers.is_cuda else numbers, encoded)
+        if numbers.is_cuda:
+            np.copyto(encoded, to_host(numbers.to(self.tensor_type)))
+        else:
+            self.store(numbers, encoded)
         return encoded
 
     @property

@@ -13,7 +13,7 @@ from ..models.measured import TileForm
 from .network import Network, NetworkSource
 from .threads import num_threads
 
-__all__ = ["TileNetwork"]
+__all__ = ["TileNetwork", "tile_source"]
 
 
 class TileNetwork:
@@ -63,19 +63,22 @@ class TileNetwork:
             if self._compiled is None:
                 # What inference mode makes could not be exported.
                 with torch.inference_mode(False):
-                    compiled = self._compile(self._tile_source())
+                    compiled = self._compile(tile_source(self._source))
                     self._measuring.to(self._device)
                 self._compiled = compiled
             return self._compiled
 
-    def _tile_source(self) -> NetworkSource:
-        # A copy: backends change what they are given.
-        form = TileForm(copy.deepcopy(self._measuring))
-        return NetworkSource(
-            name=f"{self._source.name}-tile",
-            module=form,
-            channels=self._source.channels,
-            multiple_of=form.side,
-            digest=self._source.digest,
-            dropout=self._source.dropout,
-        )
+
+def tile_source(source: NetworkSource) -> NetworkSource:
+    """The network for tiles of pictures that a network measures; its `measuring` is not None."""
+    assert source.measuring is not None
+    # A copy: backends change what they are given.
+    form = TileForm(copy.deepcopy(source.measuring).eval().requires_grad_(False))
+    return NetworkSource(
+        name=f"{source.name}-tile",
+        module=form,
+        channels=source.channels,
+        multiple_of=form.side,
+        digest=source.digest,
+        dropout=source.dropout,
+    )

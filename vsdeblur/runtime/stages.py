@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
-__all__ = ["Done", "Stages"]
+__all__ = ["Done", "Handed", "Stages"]
 
 
 class Done(Protocol):
@@ -32,6 +34,23 @@ class _AtOnce:
 
     def synchronize(self) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What one stage has made for another."""
+
+    tensor: Tensor
+    done: Done
+    """When it is made."""
+
+    def taken(self) -> Tensor:
+        """The tensor, for the current stage: its work goes on only after the tensor is made."""
+        self.done.wait()
+        if self.tensor.is_cuda:
+            # Its memory is not given to others before what this stage does with it is done.
+            self.tensor.record_stream(torch.cuda.current_stream(self.tensor.device))
+        return self.tensor
 
 
 class Stages:
@@ -68,6 +87,10 @@ class Stages:
     def done(self) -> Done:
         """The point which the current stage's work has been given up to."""
         return torch.cuda.current_stream(self._device).record_event() if self.on_gpu else _AtOnce()
+
+    def handed(self, tensor: Tensor) -> Handed:
+        """What the current stage has made, for another one to take."""
+        return Handed(tensor, self.done())
 
     def buffer(self, *shape: int, dtype: torch.dtype) -> torch.Tensor:
         """Memory of this machine that copies to and from the device can run past the CPU."""

@@ -35,8 +35,9 @@ class StreamOptions:
     """Whether slow motion has the sound, stretched at its own pitch; otherwise it has none."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
-    queue_size: int = 8
-    """Frames and packets that may wait between two threads; bounds the memory."""
+    queue_size: int = 4
+    """Frames and packets that may wait to be restored; half as many restored frames may wait to be
+    encoded. It bounds the memory, on the restorer's device too."""
 
     def __post_init__(self) -> None:
         if self.queue_size < 1:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..restorers import window_offsets
-from .coding import FrameCoding
+from ..runtime.luma import LumaCoding
+from ..runtime.stages import Handed
 
 __all__ = ["SceneWindows"]
 
@@ -25,30 +26,34 @@ class _Held:
 
 
 class SceneWindows:
-    """Turns frames, one at a time, into windows of 2 * radius + 1; each is decoded once."""
+    """Turns frames, one at a time, into windows of 2 * radius + 1."""
 
     def __init__(
         self,
         *,
         radius: int,
-        coding: FrameCoding,
+        luma: LumaCoding,
         scene_threshold: float | None,
     ) -> None:
         self._radius = radius
-        self._coding = coding
+        self._luma = luma
         self._scene_threshold = scene_threshold
         self._held: deque[_Held] = deque()
         self._middle = 0  # index in _held of the next frame to give out
 
-    def push(self, frame: av.VideoFrame) -> Iterator[tuple[av.VideoFrame, Tensor]]:
+    def push(self, frame: av.VideoFrame, picture: Handed) -> Iterator[tuple[av.VideoFrame, Tensor]]:
         """Add a frame.
+
+        Args:
+            frame: The frame.
+            picture: What is to be restored of it, (channels, H, W).
 
         Yields:
             A frame whose neighbours are all there, and its window, (2 * radius + 1, channels,
             H, W).
         """
-        picture = self._coding.read(frame)
-        self._held.append(_Held(frame, picture, self._starts_scene(picture)))
+        taken = picture.taken()
+        self._held.append(_Held(frame, taken, self._starts_scene(taken)))
         if len(self._held) - self._middle > self._radius:
             yield self._next()
 
@@ -81,6 +86,6 @@ class SceneWindows:
         if self._scene_threshold is None or not self._held:
             return False
         difference = float((picture - self._held[-1].picture).abs().mean())
-        luma = self._coding.luma
+        luma = self._luma
         peak = (1 << luma.bits) - 1
         return difference * luma.span / peak >= self._scene_threshold

@@ -1,0 +1,206 @@
+"""The three threads of a restoration: one decodes, the caller's restores, one encodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Thread
+from time import monotonic
+
+import av
+import torch
+from av.packet import Packet
+from av.stream import Stream
+
+from ..errors import VideoError
+from ..restorers import Restorer
+from ..runtime.stages import Handed, Stages
+from ..runtime.threads import num_threads
+from .channel import Channel, ChannelAborted
+from .coding import frame_coding
+from .moments import MomentPlanes
+from .options import StreamOptions, StreamProgress
+from .reader import Reader
+from .timing import Shown, Timing
+from .window import SceneWindows
+from .writer import Writer
+
+__all__ = ["Restoration"]
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    frame: av.VideoFrame
+    picture: Handed
+    """What is to be restored of it, (channels, H, W)."""
+
+
+@dataclass(frozen=True)
+class _Restored:
+    frame: av.VideoFrame
+    before: Handed
+    """What was read of it, (channels, H, W)."""
+    pictures: Handed
+    """What became of that, (M, channels, H, W)."""
+    shown: list[Shown]
+    """When each of them is."""
+
+
+def _join(thread: Thread, *, interruptible: bool) -> None:
+    """Wait for a thread that is finishing; a first Ctrl-C does not spoil what is nearly done."""
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        if interruptible:
+            raise
+        thread.join()
+
+
+class Restoration:
+    """The three threads of one restoration.
+
+    On a GPU each has a stream of its own: frames are brought there while others are restored, and
+    others brought back.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        restorer: Restorer,
+        options: StreamOptions,
+        timing: Timing,
+        report: Callable[[StreamProgress], None],
+    ) -> None:
+        self._reader, self._writer, self._restorer = reader, writer, restorer
+        self._timing = timing
+        self._report = report
+        self._coding = frame_coding(
+            reader.facts, reader.working_format, restorer.channels, restorer.device
+        )
+        self._planes = MomentPlanes(restorer, self._coding, reader.working_format)
+        self._windows = SceneWindows(
+            radius=restorer.radius,
+            luma=self._coding.luma,
+            scene_threshold=options.scene_threshold,
+        )
+        self._stages = Stages(restorer.device)
+        self._cores = torch.get_num_threads()
+        self._decoded: Channel[_Decoded | Packet[Stream]] = Channel(options.queue_size)
+        groups = max(1, options.queue_size // 2 // restorer.multiplier)
+        self._finished: Channel[_Restored | Packet[Stream]] = Channel(groups)
+        self._failure: BaseException | None = None
+        self._frames_done = 0
+        self._started_at = monotonic()
+
+    def run(self) -> bool:
+        """Restore all frames and complete the file.
+
+        Returns:
+            Whether Ctrl-C ended it early. A second Ctrl-C is raised.
+        """
+        decoding = Thread(target=self._decode, name="vsdeblur decode")
+        encoding = Thread(target=self._encode, name="vsdeblur encode")
+        try:
+            decoding.start()
+            encoding.start()
+            interrupted = self._restore_until_interrupted()
+            self._finished.finish()
+            _join(encoding, interruptible=interrupted)
+        except ChannelAborted:
+            interrupted = False  # the failure that aborted it is raised below
+        finally:
+            self._stop()
+            for thread in (decoding, encoding):
+                if thread.ident is not None:
+                    thread.join()
+        if self._failure is not None:
+            raise self._failure
+        if not interrupted:
+            self._compare_counts()
+        return interrupted
+
+    def _restore_until_interrupted(self) -> bool:
+        try:
+            with self._stages.computing(), num_threads(self._cores):
+                for item in self._decoded:
+                    if isinstance(item, Packet):
+                        self._finished.put(item)
+                    else:
+                        self._restore(self._windows.push(item.frame, item.picture))
+                self._restore(self._windows.flush())
+        except KeyboardInterrupt:
+            self._decoded.abort()
+            return True
+        return False
+
+    def _restore(self, windows: Iterator[tuple[av.VideoFrame, torch.Tensor]]) -> None:
+        for frame, window in windows:
+            restored = self._restorer.restore(window, self._frames_done)
+            shown = self._timing.moments(
+                self._reader.facts, frame.pts or 0, frame.duration, self._windows.next_pts
+            )
+            before = self._stages.handed(window[self._restorer.radius])
+            pictures = self._stages.handed(restored)
+            self._finished.put(_Restored(frame, before, pictures, list(shown)))
+            self._frames_done += 1
+            self._report(
+                StreamProgress(
+                    frames_done=self._frames_done,
+                    frames_expected=self._reader.facts.frames_expected,
+                    seconds_elapsed=monotonic() - self._started_at,
+                )
+            )
+
+    def _decode(self) -> None:
+        try:
+            # One core is enough for the colours: the network wants them all.
+            with self._stages.uploading(), num_threads(1):
+                for item in self._reader:
+                    self._decoded.put(item if isinstance(item, Packet) else self._read(item))
+            self._decoded.finish()
+        except ChannelAborted:
+            pass
+        except BaseException as error:  # raised in the caller's thread
+            self._fail(error)
+
+    def _encode(self) -> None:
+        try:
+            with self._stages.downloading(), num_threads(1):
+                for item in self._finished:
+                    if isinstance(item, Packet):
+                        self._writer.write_packet(item)
+                    else:
+                        self._write(item)
+            self._writer.finish()
+        except ChannelAborted:
+            pass
+        except BaseException as error:  # raised in the caller's thread
+            self._fail(error)
+
+    def _read(self, frame: av.VideoFrame) -> _Decoded:
+        return _Decoded(frame, self._stages.handed(self._coding.read(frame)))
+
+    def _write(self, item: _Restored) -> None:
+        planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken())
+        for each, moment in zip(planes, item.shown, strict=True):
+            self._writer.write_frame(item.frame, each, moment)
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first failure, and stop everyone."""
+        if self._failure is None:
+            self._failure = error
+        self._stop()
+
+    def _stop(self) -> None:
+        self._decoded.abort()
+        self._finished.abort()
+
+    def _compare_counts(self) -> None:
+        expected = self._reader.frames * self._timing.multiplier
+        made = "decoded" if self._timing.multiplier == 1 else "made"
+        if self._writer.frames != expected:
+            raise VideoError(
+                f"{expected} frames were {made} but the encoder gave back "
+                f"{self._writer.frames}; nothing is kept: use another codec or container"
+            )
