@@ -50,6 +50,8 @@ class Memory:
     owner: Actor | None
     """The stream whose later work may be given it; None = it is not the device's own."""
     is_host: bool
+    waits_for: set = field(default_factory=set)
+    """Streams that are waited for before its owner gets it (`record_stream`)."""
     accesses: list = field(default_factory=list)
 
 
@@ -99,7 +101,8 @@ class Races:
             self._memories.pop(memory.start, None)
             for access in memory.accesses if memory.owner is not None else []:
                 known = access.is_known(memory.owner.clock) or access.is_known(host.clock)
-                if access.actor is not memory.owner and not known:
+                is_waited_for = access.actor in {memory.owner, *memory.waits_for}
+                if not is_waited_for and not known:
                     self._report(f"the memory of {memory.owner.name} is freed while {access}")
 
     def _report(self, text):

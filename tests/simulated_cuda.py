@@ -46,6 +46,11 @@ class SimulatedCUDA:
         }
         for name, stand_in in stand_ins.items():
             monkeypatch.setattr(torch.cuda, name, stand_in)
+        monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+        monkeypatch.setattr(
+            torch.Tensor, "record_stream",
+            lambda tensor, stream: self.races.at(_start(tensor)).waits_for.add(stream),
+        )  # fmt: skip
         for name in ("Lock", "RLock"):
             monkeypatch.setattr(threading, name, self.lock)
         copyto = np.copyto

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from cuda_stand_ins import Event
 from simulated_cuda import SimulatedCUDA
+
+from vsdeblur.runtime.stages import Stages
 
 
 @pytest.fixture
@@ -26,6 +29,26 @@ def test_memory_is_not_freed_while_another_stream_uses_it(cuda, waits):
     assert [text for text in cuda.races.found if "is freed while" not in text] == []
     assert bool(cuda.races.found) != waits
     assert doubled.tolist() == [2] * 4
+
+
+@pytest.mark.parametrize("name", [None, "wait", "record_stream"])
+def test_what_stages_hand_over_may_be_forgotten(cuda, monkeypatch, name):
+    if name is not None:
+        where = Event if name == "wait" else torch.Tensor
+        monkeypatch.setattr(where, name, lambda *arguments: None)
+    stages = Stages(torch.device("cuda", 0))
+    with stages.uploading():
+        there = stages.handed(torch.ones(4))
+    with stages.computing():
+        doubled = 2 * there.taken()
+        del there
+        made = stages.handed(doubled)
+        del doubled
+    with stages.downloading():
+        result = made.taken() + 1
+        stages.done().synchronize()
+    assert bool(cuda.races.found) == (name is not None), cuda.races.found
+    assert result.tolist() == [3] * 4
 
 
 @pytest.mark.parametrize("waits", [True, False])
