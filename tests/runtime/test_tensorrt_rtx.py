@@ -1,11 +1,13 @@
 """Engines of TensorRT for RTX: built here without a GPU; run with a stand-in for the library."""
 
-import contextlib
 import ctypes
+import itertools
 from pathlib import Path
 
 import pytest
 import torch
+from cuda_stand_ins import Event
+from simulated_cuda import SimulatedCUDA
 
 from vsdeblur.errors import EngineError
 from vsdeblur.models import MODELS
@@ -89,8 +91,10 @@ def test_without_the_library_the_cure_is_named(monkeypatch, make_source, cache):
 class Context:
     """Stands in for `IExecutionContext`: gives the middle one of five frames."""
 
-    def __init__(self):
-        self.addresses, self.shape, self.given, self.runs = {}, None, 0, 0
+    def __init__(self, cuda):
+        self.cuda = cuda
+        self.addresses, self.shape, self.runs, self.streams = {}, None, 0, []
+        self.scratch = (0, 0)
 
     def set_input_shape(self, name, shape):
         self.shape = shape
@@ -103,7 +107,7 @@ class Context:
         return 100 * self.shape[0]
 
     def set_device_memory(self, address, size):
-        self.given = size
+        self.scratch = (address, address + size)
 
     def get_tensor_shape(self, name):
         assert name == OUTPUT
@@ -114,8 +118,16 @@ class Context:
 
     def execute_async_v3(self, stream):
         self.runs += 1
-        assert self.given == 100 * self.shape[0]
+        assert self.scratch[1] - self.scratch[0] == 100 * self.shape[0]
+        self.streams.append(stream)
         plane = 2 * self.shape[2] * self.shape[3]
+        start, target = self.addresses[INPUT], self.addresses[OUTPUT]
+        self.cuda.launch(
+            [(start, start + 5 * plane * self.shape[0])],
+            [(target, target + plane * self.shape[0]), self.scratch],
+            "the engine",
+            self.cuda.streams[stream],
+        )
         for number in range(self.shape[0]):
             source = self.addresses[INPUT] + (5 * number + 2) * plane
             ctypes.memmove(self.addresses[OUTPUT] + number * plane, source, plane)
@@ -132,11 +144,9 @@ class Kernels:
 
 @pytest.fixture
 def engine(monkeypatch):
-    """An engine whose library is a stand-in; `stream` is the number of the current stream."""
-    cuda = torch.cuda
-    stream = type("Stream", (), {"cuda_stream": 0})()
-    monkeypatch.setattr(cuda, "device", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(cuda, "current_stream", lambda: stream)
+    """An engine whose library is a stand-in; `cuda` is the device."""
+    cuda = SimulatedCUDA()
+    cuda.install(monkeypatch)
     engine = object.__new__(tensorrt_rtx_engine.Engine)
     engine._device, engine._dtype, engine._output = torch.device("cpu"), torch.half, torch.half
     engine._contexts, engine._lock = {}, tensorrt_rtx_engine.Lock()
@@ -145,11 +155,11 @@ def engine(monkeypatch):
 
     class Library:
         def create_execution_context(self, config):
-            engine.made.append(Context())
+            engine.made.append(Context(cuda))
             return engine.made[-1]
 
     engine._engine = Library()
-    engine.stream = stream
+    engine.cuda = cuda
     return engine
 
 
@@ -159,10 +169,10 @@ def test_frames_go_in_and_the_result_comes_out(engine):
         assert torch.equal(engine.run(frames), frames[:, 2:3].half())
 
 
-def test_a_shape_is_prepared_once_and_its_kernels_are_kept(engine):
-    for _ in range(3):
-        engine.run(torch.rand(1, 5, 8, 8))
-    assert engine._kernels.saved == 1
+def test_the_kernels_of_a_shape_are_kept_once(engine):
+    for size in (8, 8, 12, 8, 12):
+        engine.run(torch.rand(1, 5, 8, size))
+    assert engine._kernels.saved == 2
 
 
 def test_large_batches_are_run_in_parts(engine):
@@ -171,11 +181,59 @@ def test_large_batches_are_run_in_parts(engine):
     assert engine.made[0].runs == 3
 
 
+def run_in_threads(engine, sizes, *, waits=True):
+    """Each thread runs frames of all sizes on a stream of its own."""
+
+    def work(stream):
+        with engine.cuda.on_stream(stream):
+            for size in sizes:
+                frames = torch.rand(1, 5, 8, size)
+                result = engine.run(frames)
+                if waits:
+                    stream.synchronize()
+                assert torch.equal(result, frames[:, 2:3].half())
+
+    streams = [torch.cuda.Stream() for _ in range(3)]
+    engine.cuda.run_threads(*[lambda stream=stream: work(stream) for stream in streams])
+
+
 def test_each_stream_has_a_context_of_its_own(engine):
-    for number in (0, 1, 0):
-        engine.stream.cuda_stream = number
-        engine.run(torch.rand(1, 5, 8, 8))
-    assert [context.runs for context in engine.made] == [2, 1]
+    run_in_threads(engine, [8, 12, 8])
+    assert [context.runs for context in engine.made] == [3, 3, 3]
+    assert engine.cuda.races.found == []
+
+
+def test_streams_that_share_a_context_race(engine, monkeypatch):
+    context = engine._context()
+    monkeypatch.setattr(engine, "_context", lambda: context)
+    context._aside = None
+    run_in_threads(engine, [8, 12, 8], waits=False)
+    assert engine.cuda.races.found
+
+
+def test_on_the_default_stream_it_runs_aside(engine):
+    """There the library would wait for the whole device."""
+    default = engine.cuda.default_stream
+    with engine.cuda.watching():
+        for size in (8, 12, 8):
+            frames = 2 * torch.rand(1, 5, 8, size)
+            assert torch.equal(engine.run(frames) + 1, frames[:, 2:3].half() + 1)
+    (context,) = engine.made
+    assert default.cuda_stream not in context.streams
+    assert len(set(context.streams)) == 1
+    assert engine.cuda.races.found == []
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_what_runs_aside_waits_and_is_waited_for(engine, monkeypatch, index):
+    calls, wait = itertools.count(), Event.wait
+    monkeypatch.setattr(
+        Event, "wait", lambda event, *more: next(calls) == index or wait(event, *more)
+    )
+    with engine.cuda.watching():
+        result = engine.run(2 * torch.rand(1, 5, 8, 8))
+        result.float()
+    assert engine.cuda.races.found
 
 
 def test_a_size_that_no_engine_takes_is_refused(engine, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from queue import LifoQueue
@@ -23,7 +24,8 @@ __all__ = ["Plane", "PlaneRestorer"]
 
 type Plane = NDArray[np.generic]
 """(H, W), a luma plane's numbers."""
-
+type Read = Callable[[int], tuple[Plane, LumaCoding]]
+"""Gives a frame's plane and coding, by its number."""
 
 BAND_PIXELS = 1 << 19
 """Pixels at most that the CPU prepares and finishes at once: few enough to stay in its cache."""
@@ -78,7 +80,7 @@ class PlaneRestorer:
         self._ring: FrameRing[_There] = FrameRing(self._places)
         if stages.on_gpu:  # where numbers lie before they are copied there, and there
             self._here = stages.buffer(self._places, height, width, dtype=self._number_type)
-            self._numbers = self._here.to(restorer.device)
+            self._numbers = torch.empty_like(self._here, device=restorer.device, pin_memory=False)
         # The first places lie once more behind the last: every window is in one piece.
         rows, columns = restorer.prepared_size(height, width)
         self._frames = torch.empty(
@@ -92,7 +94,7 @@ class PlaneRestorer:
     def restore(
         self,
         numbers: Sequence[int],
-        read: Callable[[int], tuple[Plane, LumaCoding]],
+        read: Read,
         target: Plane,
     ) -> None:
         """Restore the middle frame of a window.
@@ -113,18 +115,18 @@ class PlaneRestorer:
                 torch.inference_mode(),
                 # Frames are at work side by side: around the network each keeps to its thread.
                 num_threads(1),
-                self._ring.window(numbers, lambda n, at: self._upload(*read(n), at, work)) as there,
+                self._ring.window(numbers, lambda n, at: self._upload(n, read, at, work)) as there,
             ):
-                middle = read(numbers[self._restorer.radius])
-                self._restore(numbers, there, middle, work, target)
+                self._restore(numbers, there, read, work, target)
         finally:
             self._workspaces.put(work)
 
-    def _upload(self, plane: Plane, coding: LumaCoding, at: int, work: _Workspace) -> _There:
+    def _upload(self, number: int, read: Read, at: int, work: _Workspace) -> _There:
         """Bring a frame to its place."""
         height, width = self._shape
         frame, exceeds = self._frames[at], []
-        with self._stages.uploading():
+        with self._stages.uploading(), self._complete():
+            plane, coding = read(number)
             if self._stages.on_gpu:
                 np.copyto(self._here[at].numpy(), plane)
                 self._numbers[at].copy_(self._here[at], non_blocking=True)
@@ -148,16 +150,17 @@ class PlaneRestorer:
         self,
         numbers: Sequence[int],
         there: Sequence[_There],
-        middle: tuple[Plane, LumaCoding],
+        read: Read,
         work: _Workspace,
         target: Plane,
     ) -> None:
         """Run the network over a window and bring the result back."""
         height, width = self._shape
         radius, stages = self._restorer.radius, self._stages
-        with stages.computing():
+        with stages.computing(), self._complete():
             for frame in there:
                 frame.done.wait()
+            middle = read(numbers[radius])
             output = self._restorer.run(self._window(numbers))[:height, :width]
             for band, exceeds in zip(self._bands(), there[radius].exceeds, strict=True):
                 result, total = self._finished(
@@ -170,7 +173,7 @@ class PlaneRestorer:
                 return
             result = result.to(self._number_type)  # the one band that there is
             computed = stages.done()
-        with stages.downloading():
+        with stages.downloading(), self._complete():
             computed.wait()
             work.numbers.copy_(result, non_blocking=True)
             work.total.copy_(total, non_blocking=True)
@@ -201,6 +204,15 @@ class PlaneRestorer:
             restored = output.clamp_(0, 1)
         return coding.write(restored), total
 
+    @contextmanager
+    def _complete(self) -> Iterator[None]:
+        """Inside a stage: after an error too, nothing is under way in memory that others get."""
+        try:
+            yield
+        except BaseException:
+            self._stages.done().synchronize()
+            raise
+
     def _bands(self) -> Iterator[slice]:
         height, step = self._shape[0], self._band
         return (slice(top, min(top + step, height)) for top in range(0, height, step))
@@ -215,6 +227,9 @@ class PlaneRestorer:
     def _workspace(self) -> _Workspace:
         device, buffer = self._restorer.device, self._stages.buffer
         rows = [torch.empty(self._band, self._shape[1], device=device) for _ in range(3)]
+        # The stages' streams do not wait for this one: for what brought the weights there, and for
+        # what else used the memory that is had on it.
+        self._stages.done().synchronize()
         arrives = self._shape if self._stages.on_gpu else (0, 0)
         return _Workspace(
             rows=(rows[0], rows[1], rows[2]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, OrderedDict
 from threading import Lock
 
@@ -20,6 +21,10 @@ RUNS_BEFORE_CAPTURE = 8
 """Runs of a shape before it is worth a graph: a critic's windows have shapes that do not return."""
 WARM_UP_RUNS = 3
 """Runs before a graph is captured, in which libraries choose their kernels."""
+
+log = logging.getLogger(__name__)
+_capturing = Lock()
+"""A capture begins by waiting for its device, on which no other may then be under way."""
 
 
 def eager_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -50,6 +55,8 @@ def compile_eager(
             block.folds_gates = True
     input_dtype = source.input_dtype(dtype)
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type == "cuda":  # the weights are there for all streams
+        torch.cuda.current_stream(device).synchronize()
     graphs = _Graphs(module) if device.type == "cuda" and not source.dropout else None
 
     def run(frames: Tensor) -> Tensor:
@@ -64,6 +71,9 @@ def compile_eager(
 class _Graphs:
     """A network's CUDA graphs, one for each input shape that comes again and again."""
 
+    can_capture = True
+    """Whether none has failed in this process: PyTorch does not clear up after that."""
+
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._graphs: OrderedDict[torch.Size, _Graph] = OrderedDict()
@@ -75,9 +85,7 @@ class _Graphs:
         shape = frames.shape
         with torch.cuda.device(frames.device), self._lock:
             if shape not in self._graphs and self._runs[shape] >= RUNS_BEFORE_CAPTURE:
-                self._make_room()
-                self._graphs[shape] = _Graph(self._module, frames)
-                del self._runs[shape]
+                self._capture(frames)
             if shape in self._graphs:
                 self._graphs.move_to_end(shape)
                 return self._graphs[shape].run(frames)
@@ -85,11 +93,26 @@ class _Graphs:
         output: Tensor = self._module(frames)
         return output
 
+    def _capture(self, frames: Tensor) -> None:
+        """Make the graph for a shape, unless one could not be made: graphs only save time."""
+        if not _Graphs.can_capture:
+            return
+        self._make_room()
+        try:
+            # A capture that fails may leave another stream current.
+            with _capturing, torch.cuda.stream(torch.cuda.current_stream()):
+                self._graphs[frames.shape] = _Graph(self._module, frames)
+        except RuntimeError as error:
+            _Graphs.can_capture = False
+            reason = str(error).strip().splitlines()[0]
+            log.warning("going on without CUDA graphs, since one could not be made: %s", reason)
+        else:
+            del self._runs[frames.shape]
+
     def _make_room(self) -> None:
         while len(self._graphs) >= MAX_GRAPHS:
-            # Its memory is given back: nothing may still be running in it.
-            torch.cuda.synchronize()
-            self._graphs.popitem(last=False)
+            _, unused = self._graphs.popitem(last=False)
+            unused.wait()  # its memory is given back
 
 
 class _Graph:
@@ -105,8 +128,9 @@ class _Graph:
             for _ in range(WARM_UP_RUNS):
                 module(self._input)
         torch.cuda.current_stream().wait_stream(stream)
-        # Other threads go on copying frames while this one captures.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        # On a stream of this device: PyTorch's own one for captures is of the first device that
+        # captured. Other threads go on copying frames meanwhile.
+        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
             self._output: Tensor = module(self._input)
         self._finished.record()
 
@@ -118,3 +142,7 @@ class _Graph:
         output = self._output.clone()
         self._finished.record(stream)
         return output
+
+    def wait(self) -> None:
+        """Let this thread go on only after the last run."""
+        self._finished.synchronize()

@@ -68,8 +68,9 @@ class Engine:
             frames = frames.to(self._dtype).contiguous()
             context = self._context()
             with context.lock:
+                shapes = len(context.shapes)
                 parts = [context.run(part) for part in frames.split(MAX_BATCH)]
-                if context.is_new_shape:
+                if len(context.shapes) > shapes:
                     self._kernels.save()
             return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -89,24 +90,38 @@ class _Context:
 
     def __init__(self, context: Any, device: torch.device, dtype: torch.dtype) -> None:  # noqa: ANN401
         self.lock = Lock()
-        self.is_new_shape = False
-        """Whether the last run was the first of its shape."""
+        self.shapes: set[torch.Size] = set()
+        """Those that it has run."""
         self._context = context
+        # On the default stream the library would wait for the whole device, again and again.
+        is_default = torch.cuda.current_stream() == torch.cuda.default_stream()
+        self._aside = torch.cuda.Stream() if is_default else None
         self._device, self._dtype = device, dtype
         self._shape: torch.Size | None = None
         self._scratch: Tensor | None = None
 
     def run(self, frames: Tensor) -> Tensor:
-        self.is_new_shape = frames.shape != self._shape
-        if self.is_new_shape:
+        if frames.shape != self._shape:
             self._prepare(frames.shape)
         shape = tuple(self._context.get_tensor_shape(OUTPUT))
         output = torch.empty(shape, dtype=self._dtype, device=self._device)
         self._context.set_tensor_address(INPUT, frames.data_ptr())
         self._context.set_tensor_address(OUTPUT, output.data_ptr())
-        if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
+        stream = torch.cuda.current_stream()
+        if not self._executed(stream, self._aside or stream):
             raise EngineError(f"tensorrt_rtx failed: {rtx_logger().last}; use backend='eager'")
+        self.shapes.add(frames.shape)
         return output
+
+    def _executed(self, stream: torch.cuda.Stream, own: torch.cuda.Stream) -> bool:
+        """Run on `own` between what `stream` was given before and what it is given next."""
+        if own is stream:
+            return bool(self._context.execute_async_v3(stream.cuda_stream))
+        own.wait_stream(stream)
+        try:
+            return bool(self._context.execute_async_v3(own.cuda_stream))
+        finally:
+            stream.wait_stream(own)
 
     def _prepare(self, shape: torch.Size) -> None:
         self._shape = self._scratch = None
