@@ -78,6 +78,23 @@ def test_the_graph_that_was_not_used_for_longest_makes_room(graphs):
 # With stand-ins for the streams and the graphs of PyTorch
 
 
+def test_each_stream_has_graphs_of_its_own(cuda):
+    graphs = eager._StreamGraphs(Double())
+
+    def work(stream):
+        with cuda.on_stream(stream), torch.inference_mode():
+            for step in range(eager.RUNS_BEFORE_CAPTURE + 2):
+                frames = torch.full((1, 1, 4, 4), float(step))
+                doubled = graphs.run(frames)
+                stream.synchronize()
+                assert torch.equal(doubled, 2 * frames)
+
+    streams = [torch.cuda.Stream() for _ in range(2)]
+    cuda.run_threads(*[lambda s=s: work(s) for s in streams])
+    assert cuda.races.found == []
+    assert [len(each._graphs) for each in graphs._graphs.values()] == [1, 1]
+
+
 def run_on_streams(cuda, graphs):
     """A shape that comes again and again, in two threads with a stream each."""
 

@@ -36,7 +36,9 @@ def to_host(tensor: Tensor) -> NDArray[Any]:
         return np.asarray(tensor.numpy())
     arrived = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     arrived.copy_(tensor, non_blocking=True)
-    torch.cuda.current_stream(tensor.device).synchronize()
+    there = torch.cuda.Event(blocking=True)  # otherwise the waiting thread keeps a core busy
+    there.record(torch.cuda.current_stream(tensor.device))
+    there.synchronize()
     return np.asarray(arrived.numpy())
 
 

@@ -57,7 +57,7 @@ def compile_eager(
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cuda":  # the weights are there for all streams
         torch.cuda.current_stream(device).synchronize()
-    graphs = _Graphs(module) if device.type == "cuda" and not source.dropout else None
+    graphs = _StreamGraphs(module) if device.type == "cuda" and not source.dropout else None
 
     def run(frames: Tensor) -> Tensor:
         frames = frames.to(input_dtype).contiguous()  # channels_last would be unshuffled slowly
@@ -68,8 +68,23 @@ def compile_eager(
     return run
 
 
+class _StreamGraphs:
+    """A network's CUDA graphs for each stream: a graph runs once at a time."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._graphs: dict[int, _Graphs] = {}
+        self._lock = Lock()
+
+    def run(self, frames: Tensor) -> Tensor:
+        stream = torch.cuda.current_stream(frames.device).cuda_stream
+        with self._lock:
+            graphs = self._graphs.setdefault(stream, _Graphs(self._module))
+        return graphs.run(frames)
+
+
 class _Graphs:
-    """A network's CUDA graphs, one for each input shape that comes again and again."""
+    """CUDA graphs, one for each input shape that comes again and again."""
 
     can_capture = True
     """Whether none has failed in this process: PyTorch does not clear up after that."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from typing import Protocol
 
@@ -53,6 +54,16 @@ class Handed:
         return self.tensor
 
 
+@cache
+def _stream(device: torch.device, stage: str, number: int = 0) -> torch.cuda.Stream:
+    """The process's stream for a stage.
+
+    Players load a script anew at every seek: with streams of its own, each would need its own
+    engine contexts and CUDA graphs.
+    """
+    return torch.cuda.Stream(device)
+
+
 class Stages:
     """A stream for each stage on a CUDA device; on the CPU nothing, since threads overlap there.
 
@@ -66,9 +77,9 @@ class Stages:
         self._device = device
         self._turn = count()
         if self.on_gpu:
-            self._uploads = torch.cuda.Stream(device)
-            self._downloads = torch.cuda.Stream(device)
-            self._networks = [torch.cuda.Stream(device) for _ in range(num_streams)]
+            self._uploads = _stream(device, "uploads")
+            self._downloads = _stream(device, "downloads")
+            self._networks = [_stream(device, "network", n) for n in range(num_streams)]
 
     def uploading(self) -> AbstractContextManager[None]:
         """Inside it, work is that of the first stage."""
@@ -86,7 +97,11 @@ class Stages:
 
     def done(self) -> Done:
         """The point which the current stage's work has been given up to."""
-        return torch.cuda.current_stream(self._device).record_event() if self.on_gpu else _AtOnce()
+        if not self.on_gpu:
+            return _AtOnce()
+        event = torch.cuda.Event(blocking=True)  # otherwise a thread that waits keeps a core busy
+        event.record(torch.cuda.current_stream(self._device))
+        return event
 
     def handed(self, tensor: Tensor) -> Handed:
         """What the current stage has made, for another one to take."""

@@ -130,6 +130,7 @@ class _Programs:
             "precision": precision,
             "shape": size,
             "gpu": torch.cuda.get_device_name(self._device),
+            "device": str(self._device),  # a saved program names the one it is for
             "capability": f"{major}.{minor}",
             **tensorrt_versions(),
         }
