@@ -8,6 +8,7 @@ Pinned memory is the host's: NumPy's copies and reads of single values are seen.
 that operations return is the device's, owned by the stream that was current.
 """
 
+import functools
 import threading
 import weakref
 from contextlib import contextmanager, nullcontext
@@ -18,6 +19,8 @@ from cuda_stand_ins import Event, Graph, HostLock, Stream
 from races import Actor, Memory, Races
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
+
+from vsdeblur.runtime import stages
 
 READS_A_VALUE = ("aten::item", "aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal")
 
@@ -51,6 +54,8 @@ class SimulatedCUDA:
             torch.Tensor, "record_stream",
             lambda tensor, stream: self.races.at(_start(tensor)).waits_for.add(stream),
         )  # fmt: skip
+        # The process's own streams are not of this device.
+        monkeypatch.setattr(stages, "_stream", functools.cache(stages._stream.__wrapped__))
         for name in ("Lock", "RLock"):
             monkeypatch.setattr(threading, name, self.lock)
         copyto = np.copyto

@@ -1,7 +1,6 @@
 """Planes on a GPU with several streams and threads, with a simulated device: nothing races."""
 
 import contextlib
-import functools
 import itertools
 
 import numpy as np
@@ -17,7 +16,6 @@ from vsdeblur.restorers import dblrgan, planes
 from vsdeblur.restorers.base import window_offsets
 from vsdeblur.restorers.dblrgan import WindowRestorer
 from vsdeblur.restorers.planes import PlaneRestorer
-from vsdeblur.runtime import stages
 from vsdeblur.runtime.luma import LumaCoding
 from vsdeblur.runtime.stages import Stages
 
@@ -34,8 +32,6 @@ def cuda(monkeypatch):
     cuda.install(monkeypatch)
     monkeypatch.setattr(dblrgan, "Lock", cuda.lock)
     on_gpu = torch.device("cuda", 0)
-    # The process's own streams are not of this device.
-    monkeypatch.setattr(stages, "_stream", functools.cache(stages._stream.__wrapped__))
     monkeypatch.setattr(planes, "Stages", lambda device, streams: Stages(on_gpu, streams))
     return cuda
 
