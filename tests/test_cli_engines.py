@@ -3,11 +3,9 @@
 import pytest
 
 from vsdeblur.cli import main
-from vsdeblur.runtime import tensorrt_rtx
+from vsdeblur.runtime.tensorrt_rtx_build import build_obstacle
 
-needs_library = pytest.mark.skipif(
-    tensorrt_rtx.build_obstacle() is not None, reason=str(tensorrt_rtx.build_obstacle())
-)
+needs_library = pytest.mark.skipif(build_obstacle() is not None, reason=str(build_obstacle()))
 
 
 @pytest.fixture(autouse=True)

@@ -151,8 +151,8 @@ def export(
     """
     from .restorers.parts import load_parts
     from .runtime.device import PRECISIONS
-    from .runtime.onnx_graph import describe, onnx_model
-    from .runtime.tensorrt_rtx import build_engine
+    from .runtime.onnx_export import describe, onnx_model
+    from .runtime.tensorrt_rtx_build import build_engine
 
     dtype = PRECISIONS[_precision(precision)]
     if not target.parent.is_dir():

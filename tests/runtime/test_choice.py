@@ -8,7 +8,7 @@ import torch
 
 from vsdeblur.errors import EngineError, OptionError
 from vsdeblur.runtime import compile as compile_module
-from vsdeblur.runtime import tensorrt, tensorrt_rtx
+from vsdeblur.runtime import tensorrt, tensorrt_rtx, tensorrt_rtx_build
 from vsdeblur.runtime.compile import Backend, choose, compile_network
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
@@ -121,7 +121,7 @@ def test_tensorrt_rtx_names_the_capability_that_it_lacks(card):
 
 
 def test_a_missing_package_is_named_with_its_cure(monkeypatch, card):
-    monkeypatch.setattr(tensorrt_rtx, "find_spec", lambda name: None)
+    monkeypatch.setattr(tensorrt_rtx_build, "find_spec", lambda name: None)
     reason = tensorrt_rtx.tensorrt_rtx_obstacle(CUDA, torch.float16)
     assert reason == "tensorrt-rtx is not installed: pip install 'vsdeblur[trt-rtx]'"
     monkeypatch.setattr(tensorrt, "_distribution", lambda: None)

@@ -11,10 +11,11 @@ from simulated_cuda import SimulatedCUDA
 
 from vsdeblur.errors import EngineError
 from vsdeblur.models import MODELS
-from vsdeblur.runtime import tensorrt_rtx, tensorrt_rtx_engine
+from vsdeblur.runtime import tensorrt_rtx, tensorrt_rtx_build, tensorrt_rtx_engine
 from vsdeblur.runtime.compile import is_current
-from vsdeblur.runtime.onnx_graph import INPUT, OUTPUT, onnx_model
-from vsdeblur.runtime.tensorrt_rtx import build_engine, engine_file
+from vsdeblur.runtime.onnx_export import INPUT, OUTPUT, onnx_model
+from vsdeblur.runtime.tensorrt_rtx import engine_file
+from vsdeblur.runtime.tensorrt_rtx_build import build_engine, build_obstacle
 from vsdeblur.runtime.trial import check_by_trial
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float32]
@@ -31,9 +32,7 @@ GENERATORS = [
     for dtype in PRECISIONS
 ]  # fmt: skip
 
-needs_library = pytest.mark.skipif(
-    tensorrt_rtx.build_obstacle() is not None, reason=str(tensorrt_rtx.build_obstacle())
-)
+needs_library = pytest.mark.skipif(build_obstacle() is not None, reason=str(build_obstacle()))
 
 
 # Building
@@ -80,7 +79,7 @@ def test_a_model_that_is_none_is_refused():
 
 
 def test_without_the_library_the_cure_is_named(monkeypatch, make_source, cache):
-    monkeypatch.setattr(tensorrt_rtx, "find_spec", lambda name: None)
+    monkeypatch.setattr(tensorrt_rtx_build, "find_spec", lambda name: None)
     with pytest.raises(EngineError, match=r"tensorrt-rtx is not installed: pip install"):
         engine_file(make_source(), torch.float16, cache)
 

@@ -24,7 +24,7 @@ from .layers import (
 )
 from .measured import MeasuringNetwork
 
-# It decides by the size: traced networks (see runtime.onnx_graph) keep it as one step.
+# It decides by the size: traced networks (see runtime.onnx_export) keep it as one step.
 fx.wrap("pad_by_reflection")
 
 __all__ = ["FastUNetGenerator"]

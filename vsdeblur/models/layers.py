@@ -25,7 +25,7 @@ __all__ = [
 FLATNESS = 1 / 255
 """Contrast, as a standard deviation, below which a picture counts as flat."""
 
-# A step of its own in traced networks (see runtime.onnx_graph): it counts pixels.
+# A step of its own in traced networks (see runtime.onnx_export): it counts pixels.
 fx.wrap("contrast_and_mean")
 
 _noise: ContextVar[torch.Generator | None] = ContextVar("noise", default=None)

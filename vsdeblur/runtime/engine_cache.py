@@ -248,7 +248,7 @@ def code_digest(*modules: str) -> str:
     """A digest of our own code that shapes an engine: the models, and the given files beside this.
 
     Args:
-        modules: Names of modules of `vsdeblur.runtime`.
+        modules: Modules of `vsdeblur.runtime`: paths below it, without ".py".
     """
     here = Path(__file__).resolve().parent
     files = [*sorted((here.parent / "models").glob("*.py")), *(here / f"{m}.py" for m in modules)]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..models.blur_code import DIRECTIONS, MAX_LAG, BlurCode
-from .onnx_writer import END, Dimension, GraphWriter, mirrored
+from ...models.blur_code import DIRECTIONS, MAX_LAG, BlurCode
+from .writer import END, Dimension, GraphWriter, mirrored
 
 if TYPE_CHECKING:
     from torch.fx.passes.shape_prop import TensorMetadata

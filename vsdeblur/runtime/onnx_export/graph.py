@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..errors import EngineError
-from ..models.blur_code import BlurCode
-from ..models.layers import InstanceNorm, NoiseDropout
-from ..models.measured import TileForm
-from .network import NetworkSource
-from .onnx_operations import FUNCTIONS, METHODS, MODULES
-from .onnx_writer import Dimension, GraphWriter
+from ...errors import EngineError
+from ...models.blur_code import BlurCode
+from ...models.layers import InstanceNorm, NoiseDropout
+from ...models.measured import TileForm
+from ..network import NetworkSource
+from .operations import FUNCTIONS, METHODS, MODULES
+from .writer import Dimension, GraphWriter
 
 __all__ = ["INPUT", "OUTPUT", "check_onnx", "describe", "onnx_model"]
 

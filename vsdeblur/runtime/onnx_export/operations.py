@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import EngineError
-from ..models.blur_code import BlurCode
-from ..models.layers import InstanceNorm, NoiseDropout, contrast_and_mean, pad_by_reflection
-from .onnx_blur_code import blur_code
-from .onnx_writer import END, Dimension, GraphWriter, mirrored
+from ...errors import EngineError
+from ...models.blur_code import BlurCode
+from ...models.layers import InstanceNorm, NoiseDropout, contrast_and_mean, pad_by_reflection
+from .blur_code import blur_code
+from .writer import END, Dimension, GraphWriter, mirrored
 
 if TYPE_CHECKING:
     from torch.fx.passes.shape_prop import TensorMetadata
