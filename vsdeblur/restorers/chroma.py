@@ -71,8 +71,9 @@ class ChromaMotion:
         """Column and row in the middle moment of each place of another one."""
         import cv2
 
-        # Estimators keep state: each call has its own. These settings take 0.6 of the preset's time
-        # (chroma of 84 moments of real 720p motion: 48.85 dB of PSNR, the preset 48.84, static 47.29).
+        # Estimators keep state: each call has its own. These settings take 0.6 of the preset's
+        # time, and chroma of 84 moments of real 720p motion came out at 48.85 dB of PSNR (with the
+        # preset 48.84, static 47.29).
         estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         estimator.setPatchStride(4)
         estimator.setGradientDescentIterations(12)
