@@ -72,10 +72,11 @@ def luma_distance(one: Tensor, other: Tensor) -> float:
     Returns:
         0 for equal frames; at most the square of `LIMIT` for each size.
     """
-    difference = (one - other)[None].float()
-    distances = []
+    reduced = (one - other)[None].float()
+    distances, so_far = [], 1
     for factor in _reductions(one.shape[-2:]):
-        reduced = F.avg_pool2d(difference, factor)
+        reduced = F.avg_pool2d(reduced, factor // so_far)
+        so_far = factor
         distances.append(reduced.abs().clamp(max=LIMIT).square().mean(dtype=torch.float64))
     return float(torch.stack(distances).sum())
 

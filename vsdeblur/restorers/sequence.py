@@ -102,7 +102,7 @@ class SequenceRestorer:
             DeblurError: The network gave a number that is none.
             OptionError: Tiles are too small for the model.
         """
-        before, middle, after = clamped = window.clamp(0, 1)
+        before, middle, after = window.clamp(0, 1)
         with self._lock:
             moments = self._opened(middle)
             if self.options.order:
@@ -110,7 +110,8 @@ class SequenceRestorer:
             for _ in range(1, self.options.depth):
                 moments = torch.cat([self._between(a, b) for a, b in pairwise(moments)])
         # Blacks and whites beyond the nominal range are kept, not cut off.
-        return moments + (window[1] - clamped[1])
+        beyond = window[1] - middle
+        return moments + beyond if bool(beyond.any()) else moments
 
     def _between(self, start: Tensor, end: Tensor) -> Tensor:
         """The moments from one to the next, which also say which way they run."""
@@ -122,7 +123,7 @@ class SequenceRestorer:
         output = self._run(pad_by_reflection(blurred[None], self._spec.multiple_of))
         moments = refuse_non_numbers(output[0, :, None, :height, :width].float())
         # The sum is taken in float32: half precision would show as bands in a gradient.
-        return (moments + blurred if self._adds_middle_frame else moments).clamp(0, 1)
+        return (moments + blurred).clamp_(0, 1) if self._adds_middle_frame else moments.clamp(0, 1)
 
 
 def _unlike(middle: Tensor, neighbour: Tensor) -> Tensor | None:
