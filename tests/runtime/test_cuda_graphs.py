@@ -176,6 +176,21 @@ def test_a_graph_is_captured_on_a_stream_of_its_own_device(monkeypatch, cuda):
     assert given[0]["capture_error_mode"] == "thread_local"
 
 
+class SeesSettings(nn.Module):
+    def forward(self, frames):
+        self.seen.append(torch.backends.cudnn.benchmark)
+        return 2 * frames
+
+
+def test_kernels_are_compared_for_a_graph_alone(cuda):
+    network = SeesSettings()
+    network.seen = []
+    with cuda.watching(), torch.inference_mode():
+        eager._Graph(network, torch.ones(1, 1, 4, 4))
+    assert network.seen == [True] * (eager.WARM_UP_RUNS + 1)
+    assert not torch.backends.cudnn.benchmark
+
+
 class ReadsAValue(nn.Module):
     """It cannot be captured: the host would have to wait for the device."""
 

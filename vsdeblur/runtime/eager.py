@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 import torch
@@ -139,14 +141,15 @@ class _Graph:
         self._graph = torch.cuda.CUDAGraph()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UP_RUNS):
-                module(self._input)
-        torch.cuda.current_stream().wait_stream(stream)
-        # On a stream of this device: PyTorch's own one for captures is of the first device that
-        # captured. Other threads go on copying frames meanwhile.
-        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-            self._output: Tensor = module(self._input)
+        with _fastest_kernels():
+            with torch.cuda.stream(stream):
+                for _ in range(WARM_UP_RUNS):
+                    module(self._input)
+            torch.cuda.current_stream().wait_stream(stream)
+            # On a stream of this device: PyTorch's own one for captures is of the first device that
+            # captured. Other threads go on copying frames meanwhile.
+            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+                self._output: Tensor = module(self._input)
         self._finished.record()
 
     def run(self, frames: Tensor) -> Tensor:
@@ -161,3 +164,14 @@ class _Graph:
     def wait(self) -> None:
         """Let this thread go on only after the last run."""
         self._finished.synchronize()
+
+
+@contextmanager
+def _fastest_kernels() -> Iterator[None]:
+    """Let cuDNN try its convolutions on each new size and keep the fastest, as a graph then does."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
