@@ -168,7 +168,7 @@ class _Graph:
 
 @contextmanager
 def _fastest_kernels() -> Iterator[None]:
-    """Let cuDNN try its convolutions on each new size and keep the fastest, as a graph then does."""
+    """Let cuDNN try its kernels on a new size and keep the fastest, as a graph then does."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
