@@ -48,7 +48,7 @@ BACKENDS: dict[str, Backend] = {
 }
 """All backends, the one that "auto" would rather take first; what follows eager it never takes."""
 
-NOT_BY_AUTO = {"inductor": "gains little on a CPU, and compiles for up to minutes; ask for it by name"}
+NOT_BY_AUTO = {"inductor": "gains little on a CPU, compiles for up to minutes; ask for it by name"}
 NO_DROPOUT = "dropout=True needs a network that draws anew for each frame: use backend='eager'"
 
 _announced: set[str] = set()
