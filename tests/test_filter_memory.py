@@ -1,8 +1,6 @@
 """Memory of long runs."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -59,38 +57,20 @@ def test_memory_does_not_grow_with_the_length_of_a_clip(identity):
     assert sum(late) / 24 - sum(early) / 24 < 0.01 * 10_000 * 640 * 360 * 1.5
 
 
-FAULTS = """
-import ctypes, resource, sys, threading
-import torch
-from vsdeblur.runtime import heap
-
-def work():
-    for _ in range(4):
-        torch.ones(40 << 20, dtype=torch.uint8)
-
-if len(sys.argv) > 1:
-    heap.keep_for_next_frame()
-for _ in range(2):  # the first has its memory for the first time
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
+def test_glibc_is_told_to_keep_memory(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
+        monkeypatch.delenv(name)
+    told = {}
+    monkeypatch.setattr(heap, "_of_glibc", lambda name: told.__setitem__)
+    heap.keep_for_next_frame.__wrapped__()
+    assert told == heap.KEPT
 
 
-def page_faults(*arguments, **variables):
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("MALLOC_")}
-    run = subprocess.run(
-        [sys.executable, "-c", FAULTS, *arguments],
-        env=ours | variables, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return int(run.stdout)
-
-
-@pytest.mark.skipif(heap._of_glibc("mallopt") is None, reason="glibc only")
-def test_memory_of_features_stays_for_the_next_frame():
-    assert page_faults("keep") < page_faults() / 10
+def test_glibc_takes_the_settings():
+    mallopt = heap._of_glibc("mallopt")
+    if mallopt is None:
+        pytest.skip("glibc only")
+    assert [mallopt(parameter, value) for parameter, value in heap.KEPT.items()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,7 @@ class SequenceRestorer:
             for _ in range(1, self.options.depth):
                 moments = torch.cat([self._between(a, b) for a, b in pairwise(moments)])
         # Blacks and whites beyond the nominal range are kept, not cut off.
-        beyond = window[1] - middle
-        return moments + beyond if bool(beyond.any()) else moments
+        return moments + (window[1] - middle)
 
     def _between(self, start: Tensor, end: Tensor) -> Tensor:
         """The moments from one to the next, which also say which way they run."""
