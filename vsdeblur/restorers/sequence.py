@@ -102,7 +102,7 @@ class SequenceRestorer:
             DeblurError: The network gave a number that is none.
             OptionError: Tiles are too small for the model.
         """
-        before, middle, after = window.clamp(0, 1)
+        before, middle, after = clamped = window.clamp(0, 1)
         with self._lock:
             moments = self._opened(middle)
             if self.options.order:
@@ -110,7 +110,7 @@ class SequenceRestorer:
             for _ in range(1, self.options.depth):
                 moments = torch.cat([self._between(a, b) for a, b in pairwise(moments)])
         # Blacks and whites beyond the nominal range are kept, not cut off.
-        return moments + (window[1] - middle)
+        return moments + (window[1] - clamped[1])
 
     def _between(self, start: Tensor, end: Tensor) -> Tensor:
         """The moments from one to the next, which also say which way they run."""
