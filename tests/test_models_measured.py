@@ -96,7 +96,7 @@ def test_half_precision_takes_the_same_statistics(form, precision):
 def test_any_tile_has_room_for_the_statistics(multiple_of, num_statistics, rows):
     class Adding(MeasuringNetwork):
         def measure(self, picture):
-            raise NotImplementedError
+            pytest.fail("a part was measured: its statistics come with it")
 
         def translate(self, part, statistics):
             return part + statistics.sum(1)[:, None, None, None]

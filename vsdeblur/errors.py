@@ -21,6 +21,7 @@ __all__ = [
     "UnsupportedClipError",
     "VideoError",
     "WeightsError",
+    "first_line",
 ]
 
 
@@ -54,3 +55,8 @@ class VideoError(DeblurError):
 
 class DataError(DeblurError):
     """Training material is missing or damaged."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or its kind where it has none: for errors of our own."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

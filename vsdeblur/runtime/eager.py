@@ -11,6 +11,7 @@ from threading import Lock
 import torch
 from torch import Tensor, nn
 
+from ..errors import first_line
 from ..models.blur_code import GatedBlock
 from .engine_cache import EngineCache
 from .network import Network, NetworkSource
@@ -121,8 +122,9 @@ class _Graphs:
                 self._graphs[frames.shape] = _Graph(self._module, frames)
         except RuntimeError as error:
             _Graphs.can_capture = False
-            reason = str(error).strip().splitlines()[0]
-            log.warning("going on without CUDA graphs, since one could not be made: %s", reason)
+            log.warning(
+                "going on without CUDA graphs, since one could not be made: %s", first_line(error)
+            )
         else:
             del self._runs[frames.shape]
 

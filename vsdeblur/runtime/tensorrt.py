@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import EngineError
+from ..errors import EngineError, first_line
 from ..models.layers import InstanceNorm
 from .engine_cache import EngineCache, code_digest
 from .network import Network, NetworkSource
@@ -116,7 +116,7 @@ class _Programs:
             module: nn.Module = torch.export.load(path).module()
         except Exception as error:
             raise EngineError(
-                f"tensorrt cannot load {path}: {_first_line(error)}; delete it, or use "
+                f"tensorrt cannot load {path}: {first_line(error)}; delete it, or use "
                 "backend='eager'"
             ) from error
         return module
@@ -147,7 +147,7 @@ class _Programs:
             except Exception as error:
                 raise EngineError(
                     f"tensorrt could not compile {self._source.name} for {shape[3]}x{shape[2]}: "
-                    f"{_first_line(error)}; use backend='eager'"
+                    f"{first_line(error)}; use backend='eager'"
                 ) from error
 
         return build
@@ -207,7 +207,7 @@ def _library() -> Any:  # noqa: ANN401
         with stdout_to_stderr():
             return importlib.import_module("torch_tensorrt")
     except Exception as error:
-        raise EngineError(f"torch_tensorrt cannot be loaded: {_first_line(error)}") from error
+        raise EngineError(f"torch_tensorrt cannot be loaded: {first_line(error)}") from error
 
 
 def _library_version() -> str:
@@ -230,7 +230,3 @@ def _driver() -> str:
     except (OSError, AttributeError):
         return "unknown"
     return text.value.decode() or "unknown"
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -120,6 +120,7 @@ def tensorrt_rtx_versions() -> dict[str, str]:
             "onnx_export/graph",
             "onnx_export/operations",
             "onnx_export/writer",
+            "tensorrt_rtx",
             "tensorrt_rtx_build",
         ),
     }

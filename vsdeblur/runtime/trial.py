@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from ..errors import EngineError
+from ..errors import EngineError, first_line
 from .network import Network, NetworkSource
 
 __all__ = ["check_by_trial"]
@@ -38,9 +38,8 @@ def check_by_trial(
             expected = copy.deepcopy(source.module).eval().float()(frames)
         result = network(frames.to(device)).float().cpu()
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise EngineError(
-            f"{backend} built {source.name} but cannot run it: {reason}; use backend='eager'"
+            f"{backend} built {source.name} but cannot run it: {first_line(error)}; use backend='eager'"
         ) from error
     # A value that is not a number compares false.
     if (
