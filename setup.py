@@ -52,10 +52,15 @@ setup(
     python_requires=">=3.12",
     packages=find_packages(include=["vsdeblur", "vsdeblur.*"]),
     package_data={
-        "vsdeblur": ["py.typed", "benchmark/*.vpy", "train/recipes/*.toml", "evaluate/page/*.html"]
+        "vsdeblur": [
+            "py.typed",
+            "benchmark/*.vpy",
+            "train/recipes/*.toml",
+            "evaluate/report/*.html",
+        ]
     },
     cmdclass={"build_py": BuildWithData},
-    entry_points={"console_scripts": ["vsdeblur = vsdeblur.cli:main"]},
+    entry_points={"console_scripts": ["vsdeblur = vsdeblur.cli.main:main"]},
     install_requires=[
         "torch>=2.11",
         "numpy>=2.0",

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.evaluate.benchmarks import ModelScore, counts, score_packaged_weights
+from vsdeblur.evaluate.benchmark_scores import ModelScore, counts, score_packaged_weights
 from vsdeblur.evaluate.synthetic import (
     NUM_WINDOWS,
     SyntheticBenchmark,

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from vsdeblur import load_restorer
-from vsdeblur.restorers.brmr import BRMRRestorer
+from vsdeblur.restorers.brmr.restorer import BRMRRestorer
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 GAP = 4

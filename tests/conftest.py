@@ -12,7 +12,7 @@ from vsdeblur import restorers
 from vsdeblur.models import MODELS
 from vsdeblur.models.brmr import BRMRNetworks, build_paper_brmr
 from vsdeblur.restorers import load_restorer
-from vsdeblur.restorers.brmr import BRMROptions, BRMRRestorer
+from vsdeblur.restorers.brmr.restorer import BRMROptions, BRMRRestorer
 from vsdeblur.runtime import compile as compile_module
 from vsdeblur.runtime.weights import save_weights
 

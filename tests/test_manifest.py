@@ -10,7 +10,7 @@ import vsdeblur
 from vsdeblur.errors import OptionError
 from vsdeblur.manifest import Parameter, load_manifest
 from vsdeblur.models import MODELS
-from vsdeblur.restorers.brmr import BRMROptions
+from vsdeblur.restorers.brmr.restorer import BRMROptions
 from vsdeblur.runtime.compile import BACKENDS
 from vsdeblur.runtime.device import PRECISIONS, resolve_device
 from vsdeblur.runtime.weights import sha256_of

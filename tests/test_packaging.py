@@ -66,7 +66,7 @@ def test_the_command_runs_with_packaged_weights(installed, tmp_path):
             picture = (torch.rand(48, 64, 3) * 255).byte().numpy()
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    code = "from vsdeblur.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "from vsdeblur.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = python(installed, code, "restore", clip, tmp_path / "out.mkv", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     with av.open(str(tmp_path / "out.mkv")) as container:

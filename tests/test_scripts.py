@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vsdeblur.evaluate import benchmarks
+from vsdeblur.evaluate import benchmark_scores as benchmarks
 from vsdeblur.models.sequence import SequenceNet
 from vsdeblur.runtime.weights import save_weights
 

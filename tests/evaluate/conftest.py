@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from vsdeblur.evaluate.evaluation import Evaluation, Method
-from vsdeblur.evaluate.page.gallery import Gallery
-from vsdeblur.evaluate.samples import EvaluationSet
+from vsdeblur.evaluate.report.gallery import Gallery
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets import PairedFrames
+from vsdeblur.evaluate.sets.opening import PairedFrames
+from vsdeblur.evaluate.sets.samples import EvaluationSet
 
 HEIGHT, WIDTH = 48, 64
 

@@ -6,10 +6,12 @@ from functools import partial
 
 import pytest
 
-from vsdeblur.cli import main
-from vsdeblur.evaluate import pictures_set, scoring, sets
+from vsdeblur.cli.main import main
+from vsdeblur.data.kernels import KERNELS
+from vsdeblur.evaluate import scoring
+from vsdeblur.evaluate.sets import blurred_pictures as pictures_set
+from vsdeblur.evaluate.sets import opening as sets
 from vsdeblur.runtime.weights import sha256_of
-from vsdeblur.train.kernels import KERNELS
 
 
 def run(*arguments):

@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
-from vsdeblur.evaluate.findings import find_out
-from vsdeblur.evaluate.insight import Insight, brmr_insight
-from vsdeblur.evaluate.regions import score_regions
+from vsdeblur.evaluate.evaluation_task import Insight, brmr_insight
+from vsdeblur.evaluate.metrics.localisation import score_regions
+from vsdeblur.evaluate.report.comparison import find_out
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.restorers.regions import Window
+from vsdeblur.restorers.brmr.regions import Window
 
 
 def decibels(error):

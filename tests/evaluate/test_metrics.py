@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vsdeblur.evaluate.metrics import MAX_PSNR, luma_of, qualities, to_8bit, with_luma
+from vsdeblur.evaluate.metrics.fidelity import MAX_PSNR, luma_of, qualities, to_8bit, with_luma
 
 
 def flat(level, channels=1):

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from vsdeblur.cli import main
-from vsdeblur.evaluate import sets
-from vsdeblur.evaluate.findings import find_out
-from vsdeblur.evaluate.motion import end_point_error, motion_figures, score_motion
-from vsdeblur.evaluate.samples import EvaluationSet
+from vsdeblur.cli.main import main
+from vsdeblur.evaluate.metrics.motion import end_point_error, motion_figures, score_motion
+from vsdeblur.evaluate.report.comparison import find_out
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets import LumaWindows
+from vsdeblur.evaluate.sets import opening as sets
+from vsdeblur.evaluate.sets.opening import LumaWindows
+from vsdeblur.evaluate.sets.samples import EvaluationSet
 from vsdeblur.evaluate.synthetic import SyntheticBenchmark
 from vsdeblur.models import MODELS
 from vsdeblur.runtime.weights import save_weights

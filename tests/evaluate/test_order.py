@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vsdeblur.errors import DataError
-from vsdeblur.evaluate.order import motion_of, runs_right, score_order
+from vsdeblur.evaluate.metrics.moment_direction import motion_of, runs_right, score_order
 from vsdeblur.models import MODELS
 from vsdeblur.restorers.sequence import SequenceOptions, SequenceRestorer
 

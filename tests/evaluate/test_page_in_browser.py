@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from vsdeblur.evaluate.page.report import html_report
+from vsdeblur.evaluate.report.page import html_report
 
 sync_api = pytest.importorskip("playwright.sync_api")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vsdeblur.data.kernels import KERNELS, apply_blur
 from vsdeblur.errors import DataError
-from vsdeblur.evaluate.pictures_set import SIZE, open_pictures
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets import open_set
-from vsdeblur.train.kernels import KERNELS, apply_blur
+from vsdeblur.evaluate.sets.blurred_pictures import SIZE, open_pictures
+from vsdeblur.evaluate.sets.opening import open_set
 
 DIGEST = "1d5d1e794fd0eebb12dded736221a45b3cdc7aaa274e4bf58366d38be8d033ff"
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from vsdeblur.data.kernels import KERNELS
 from vsdeblur.errors import DataError
-from vsdeblur.evaluate.regions import (
+from vsdeblur.evaluate.metrics.localisation import (
     best_on_grid,
     blur_one_region,
     intersection_over_union,
     score_regions,
 )
-from vsdeblur.restorers.regions import Window
-from vsdeblur.train.kernels import KERNELS
+from vsdeblur.restorers.brmr.regions import Window
 
 
 @pytest.fixture

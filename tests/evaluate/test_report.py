@@ -11,9 +11,9 @@ from PIL import Image
 from rich.console import Console
 
 from vsdeblur.errors import OptionError
-from vsdeblur.evaluate.page.curves import psnr_chart
-from vsdeblur.evaluate.page.report import check_target, html_report, json_report, write_whole
-from vsdeblur.evaluate.table import print_tables
+from vsdeblur.evaluate.report.console import print_tables
+from vsdeblur.evaluate.report.curves import psnr_chart
+from vsdeblur.evaluate.report.page import check_target, html_report, json_report, write_whole
 
 
 def test_json_holds_every_figure(evaluated):

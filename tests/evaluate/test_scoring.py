@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vsdeblur.errors import DataError
-from vsdeblur.evaluate.samples import EvaluationSet
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets import LumaWindows
+from vsdeblur.evaluate.sets.opening import LumaWindows
+from vsdeblur.evaluate.sets.samples import EvaluationSet
 
 
 def decibels(error):

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from vsdeblur.data.photos import find_photos
 from vsdeblur.errors import DataError, OptionError
-from vsdeblur.evaluate.sets import LumaWindows, PairedFrames, open_set
+from vsdeblur.evaluate.sets.opening import LumaWindows, PairedFrames, open_set
 from vsdeblur.evaluate.synthetic import SyntheticBenchmark
-from vsdeblur.train.photos import find_photos
 
 
 def numbered(count):

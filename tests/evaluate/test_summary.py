@@ -2,11 +2,11 @@
 
 import pytest
 
-from vsdeblur.evaluate import published, summary
-from vsdeblur.evaluate.published import PROTOCOLS, PUBLISHED, Published
+from vsdeblur.data.datasets import DATASETS
+from vsdeblur.evaluate.report import published, summary
+from vsdeblur.evaluate.report.published import PROTOCOLS, PUBLISHED, Published
+from vsdeblur.evaluate.report.summary import formatted, published_columns, summarize
 from vsdeblur.evaluate.scores import FrameScores, SetScores, VideoScores
-from vsdeblur.evaluate.summary import formatted, published_columns, summarize
-from vsdeblur.train.datasets import DATASETS
 
 
 def scores(name="gopro", *, videos=("a", "b"), is_whole=True, split="test", extra=None):

@@ -9,15 +9,15 @@ from PIL import Image
 from torch.nn import functional as F
 
 from vsdeblur.errors import DataError, OptionError
-from vsdeblur.evaluate.benchmarks import ModelScore, counts, score_restorer
+from vsdeblur.evaluate.benchmark_scores import ModelScore, counts, score_restorer
 from vsdeblur.evaluate.synthetic import (
     SUBSETS,
     SyntheticBenchmark,
     benchmark_digest,
     luma_psnr,
 )
-from vsdeblur.evaluate.synthetic.camera import BELL_DEVIATION, Draw, Path
-from vsdeblur.evaluate.synthetic.scene import WHITE, Layer, Scene, decode_table, encode_table
+from vsdeblur.evaluate.synthetic.composite import WHITE, Layer, Scene, decode_table, encode_table
+from vsdeblur.evaluate.synthetic.random_paths import BELL_DEVIATION, Draw, Path
 
 SIZE = 64
 DIGEST = "144fc727ee79c441a69718d3836bee4f40d305eda5782675bead5bd6e96b898e"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vsdeblur.evaluate.temporal import Motion, motion_between, warping_error
+from vsdeblur.evaluate.metrics.flicker import Motion, motion_between, warping_error
 
 
 @pytest.fixture

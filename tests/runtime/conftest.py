@@ -10,7 +10,7 @@ from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.models.measured import TileForm
 from vsdeblur.models.sequence import SequenceNet, fold_sequence
 from vsdeblur.runtime import compile as compile_module
-from vsdeblur.runtime.engine_cache import EngineCache
+from vsdeblur.runtime.backends.engine_cache import EngineCache
 from vsdeblur.runtime.network import NetworkSource
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vsdeblur.errors import EngineError, OptionError
-from vsdeblur.runtime import inductor
+from vsdeblur.runtime.backends import inductor
+from vsdeblur.runtime.backends.inductor import inductor_obstacle
 from vsdeblur.runtime.compile import BACKENDS, compile_network
-from vsdeblur.runtime.inductor import inductor_obstacle
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 NAMES = [

@@ -8,7 +8,7 @@ import torch
 
 from vsdeblur.errors import EngineError, OptionError
 from vsdeblur.runtime import compile as compile_module
-from vsdeblur.runtime import tensorrt, tensorrt_rtx, tensorrt_rtx_build
+from vsdeblur.runtime.backends import tensorrt, tensorrt_rtx, tensorrt_rtx_build
 from vsdeblur.runtime.compile import Backend, choose, compile_network
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -4,11 +4,11 @@ import logging
 
 import pytest
 import torch
-from cuda_stand_ins import Event
-from simulated_cuda import SimulatedCUDA
+from simulated_cuda.device import SimulatedCUDA
+from simulated_cuda.stand_ins import Event
 from torch import nn
 
-from vsdeblur.runtime import eager
+from vsdeblur.runtime.backends import eager
 from vsdeblur.runtime.compile import compile_network
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vsdeblur.runtime import engine_cache
-from vsdeblur.runtime.engine_cache import EngineCache, cache_folder
+from vsdeblur.runtime.backends import engine_cache
+from vsdeblur.runtime.backends.engine_cache import EngineCache, cache_folder
 
 KEY = {"backend": "example", "weights": "abc"}
 

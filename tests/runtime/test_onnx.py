@@ -10,7 +10,7 @@ from vsdeblur.models import MODELS
 from vsdeblur.models.blur_code import GatedBlock
 from vsdeblur.models.layers import InstanceNorm
 from vsdeblur.models.measured import TileForm
-from vsdeblur.runtime.onnx_export import describe, onnx_model
+from vsdeblur.runtime.backends.onnx_export import describe, onnx_model
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -8,7 +8,7 @@ import torch
 
 from vsdeblur.manifest import load_manifest
 from vsdeblur.models import MODELS
-from vsdeblur.restorers.parts import load_parts
+from vsdeblur.restorers.loading import load_parts
 from vsdeblur.runtime.compile import compile_network
 
 data = pytest.importorskip("skimage.data")

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from cuda_stand_ins import Event
-from simulated_cuda import SimulatedCUDA
+from simulated_cuda.device import SimulatedCUDA
+from simulated_cuda.stand_ins import Event
 
 from vsdeblur.errors import EngineError
 from vsdeblur.models import MODELS
-from vsdeblur.runtime import tensorrt_rtx, tensorrt_rtx_build, tensorrt_rtx_engine
+from vsdeblur.runtime.backends import tensorrt_rtx, tensorrt_rtx_build, tensorrt_rtx_engine
+from vsdeblur.runtime.backends.onnx_export import INPUT, OUTPUT, onnx_model
+from vsdeblur.runtime.backends.self_test import check_by_trial
+from vsdeblur.runtime.backends.tensorrt_rtx import engine_file
+from vsdeblur.runtime.backends.tensorrt_rtx_build import build_engine, build_obstacle
 from vsdeblur.runtime.compile import is_current
-from vsdeblur.runtime.onnx_export import INPUT, OUTPUT, onnx_model
-from vsdeblur.runtime.tensorrt_rtx import engine_file
-from vsdeblur.runtime.tensorrt_rtx_build import build_engine, build_obstacle
-from vsdeblur.runtime.trial import check_by_trial
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float32]
 GENERATORS = [

@@ -11,7 +11,7 @@ import torch
 from av.sidedata.sidedata import Type
 
 from vsdeblur.errors import VideoError
-from vsdeblur.runtime.stages import Stages
+from vsdeblur.frames.device_streams import Stages
 from vsdeblur.stream import StreamOptions
 from vsdeblur.stream.coding import LumaFrames
 from vsdeblur.stream.formats import (
@@ -22,7 +22,7 @@ from vsdeblur.stream.formats import (
     replace_planes,
 )
 from vsdeblur.stream.hdr import read_hdr
-from vsdeblur.stream.window import SceneWindows
+from vsdeblur.stream.scene_windows import SceneWindows
 
 FFV1 = StreamOptions(codec="ffv1")
 X264 = StreamOptions(encoder_options={"qp": "0"}, preset="ultrafast")

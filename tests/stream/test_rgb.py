@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from vsdeblur.cli import main
+from vsdeblur.cli.main import main
 from vsdeblur.errors import VideoError
-from vsdeblur.runtime.colour import MATRICES
+from vsdeblur.frames.colour import MATRICES
 from vsdeblur.stream import StreamOptions
 from vsdeblur.stream.coding import frame_coding
 from vsdeblur.stream.formats import read_planes, replace_planes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vsdeblur.cli import main
+from vsdeblur.cli.main import main
 from vsdeblur.errors import VideoError
 from vsdeblur.models import MODELS
 from vsdeblur.restorers.sequence import SequenceOptions, SequenceRestorer

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from vsdeblur.cli import main
+from vsdeblur.cli.main import main
 from vsdeblur.restorers import load_restorer
 from vsdeblur.stream import StreamOptions
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsdeblur.train.options import TrainOptions
-from vsdeblur.train.photos import find_photos
+from vsdeblur.data.photos import find_photos
 from vsdeblur.train.pool_settings import PoolSettings
 from vsdeblur.train.recipe import load_stages
-from vsdeblur.train.synthesis import BlurSettings
+from vsdeblur.train.run_options import TrainOptions
+from vsdeblur.train.synthesis.windows import BlurSettings
 from vsdeblur.train.validation import ValidationSet
 
 BLUR = BlurSettings(size=40, margin=16, max_blur=8)

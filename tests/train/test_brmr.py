@@ -14,16 +14,16 @@ from vsdeblur.errors import DataError
 from vsdeblur.models.brmr import build_fast_brmr, build_paper_brmr
 from vsdeblur.models.pix2pix import CAMDiscriminator, CAMOutput
 from vsdeblur.runtime.weights import load_network
-from vsdeblur.train.blur_settings import BlurSettings
-from vsdeblur.train.brmr import ImageTrainer, PatchTrainer
-from vsdeblur.train.brmr_critic import PairCritic, conditional_loss
-from vsdeblur.train.brmr_validation import rgb_psnr
+from vsdeblur.train.brmr.brmr_critic import PairCritic, conditional_loss
+from vsdeblur.train.brmr.brmr_task import ImageTrainer, PatchTrainer
+from vsdeblur.train.brmr.brmr_validation import rgb_psnr
+from vsdeblur.train.brmr.colour_photos import PictureSet
+from vsdeblur.train.brmr.mining import MinedPool, mine
+from vsdeblur.train.brmr.pair_settings import PairSettings
+from vsdeblur.train.brmr.pairs import PairPool
 from vsdeblur.train.loop import train
-from vsdeblur.train.mining import MinedPool, mine
-from vsdeblur.train.pair_settings import PairSettings
-from vsdeblur.train.pairs import PairPool
-from vsdeblur.train.pictures import PictureSet
 from vsdeblur.train.recipe import load_stages
+from vsdeblur.train.synthesis.blur_settings import BlurSettings
 
 TINY = {"width": 4, "max_width": 8, "critic_width": 4}
 BLUR = BlurSettings(margin=32, max_blur=6)

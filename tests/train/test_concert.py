@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vsdeblur.train.camera import Draw
-from vsdeblur.train.concert import LUMA, concert_look
+from vsdeblur.train.synthesis.camera import Draw
+from vsdeblur.train.synthesis.concert import LUMA, concert_look
 
 NUM, SIZE = 16, 64
 

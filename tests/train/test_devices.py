@@ -11,7 +11,7 @@ import pytest
 from vsdeblur.train.loop import TrainOptions, train
 from vsdeblur.train.pool_settings import PoolSettings
 from vsdeblur.train.recipe import load_stages
-from vsdeblur.train.synthesis import BlurSettings
+from vsdeblur.train.synthesis.windows import BlurSettings
 
 
 def run(photos, out):

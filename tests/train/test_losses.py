@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from vsdeblur.data.psnr import luma_psnr
 from vsdeblur.models.discriminator import BLUR, SHARP, FrameDiscriminator
-from vsdeblur.train.adversarial import adversarial_loss
-from vsdeblur.train.losses import charbonnier_loss, frequency_loss, luma_psnr, mse_loss, psnr_loss
+from vsdeblur.train.dblrgan.adversarial import adversarial_loss
+from vsdeblur.train.losses import charbonnier_loss, frequency_loss, mse_loss, psnr_loss
 from vsdeblur.train.muon import Muon, orthogonalized
 
 

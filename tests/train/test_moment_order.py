@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vsdeblur.train.moment_order import mean_motion, moves_left, turned_round
+from vsdeblur.train.sequence.moment_order import mean_motion, moves_left, turned_round
 
 
 def moving(*steps):

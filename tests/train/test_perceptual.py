@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from vsdeblur.cli import main
+from vsdeblur.cli.main import main
 from vsdeblur.errors import DataError, OptionError, WeightsError
-from vsdeblur.train import perceptual
 from vsdeblur.train.loop import train
-from vsdeblur.train.perceptual import (
+from vsdeblur.train.recipe import load_stages
+from vsdeblur.train.sequence import perceptual
+from vsdeblur.train.sequence.perceptual import (
     IMAGENET,
     RAFT_FILES,
     VGG19_FILES,
@@ -23,10 +24,9 @@ from vsdeblur.train.perceptual import (
     load_raft,
     load_vgg19,
 )
-from vsdeblur.train.recipe import load_stages
-from vsdeblur.train.sequence import SequenceTask
-from vsdeblur.train.sequence_losses import central_content_loss, flow_loss
-from vsdeblur.train.sequence_settings import SequenceSettings
+from vsdeblur.train.sequence.sequence_losses import central_content_loss, flow_loss
+from vsdeblur.train.sequence.sequence_settings import SequenceSettings
+from vsdeblur.train.sequence.sequence_task import SequenceTask
 
 TINY = {"widths": [8, 8, 8], "num_blocks": [1, 1, 1], "num_decoder_blocks": [1, 1]}
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 from PIL import Image
 
+from vsdeblur.data.photos import PhotoSet, find_photos
 from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.train.losses import charbonnier_loss
-from vsdeblur.train.photos import PhotoSet, find_photos
 from vsdeblur.train.pool import WindowPool
 from vsdeblur.train.pool_settings import PoolSettings
-from vsdeblur.train.sources import PhotoSource, VideoSource
-from vsdeblur.train.synthesis import BlurSettings
+from vsdeblur.train.synthesis.sources import PhotoSource, VideoSource
+from vsdeblur.train.synthesis.windows import BlurSettings
 from vsdeblur.train.validation import ValidationSet
 
 BLUR = BlurSettings(size=40, margin=16, max_blur=8)

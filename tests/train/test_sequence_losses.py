@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vsdeblur.models.sequence import SequenceDiscriminator
-from vsdeblur.train.sequence_losses import (
+from vsdeblur.train.sequence.sequence_losses import (
     ADVERSARIAL_WEIGHT,
     FLOW_WEIGHT,
     TRIPLES,

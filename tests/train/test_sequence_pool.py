@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from vsdeblur.data.datasets import DATASETS
+from vsdeblur.data.photos import PhotoSet
+from vsdeblur.data.psnr import luma_psnr
 from vsdeblur.errors import DataError
-from vsdeblur.train.datasets import DATASETS
-from vsdeblur.train.losses import luma_psnr
-from vsdeblur.train.moment_pool import MomentPool
-from vsdeblur.train.moments import OUT_OF_SIGHT, PhotoMoments, VideoMoments
-from vsdeblur.train.photos import PhotoSet
 from vsdeblur.train.pool_settings import PoolSettings
-from vsdeblur.train.sequence_losses import flow_loss, warped
-from vsdeblur.train.sequence_validation import ExposureSet, moment_psnr
-from vsdeblur.train.synthesis import BlurSettings
+from vsdeblur.train.sequence.exposures import OUT_OF_SIGHT, PhotoMoments, VideoMoments
+from vsdeblur.train.sequence.moment_pool import MomentPool
+from vsdeblur.train.sequence.sequence_losses import flow_loss, warped
+from vsdeblur.train.sequence.sequence_validation import ExposureSet, moment_psnr
+from vsdeblur.train.synthesis.windows import BlurSettings
 
 BLUR = BlurSettings(
     size=40, margin=32, max_blur=8, blur_exponent=0.2, still_share=0, object_share=0

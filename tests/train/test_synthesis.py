@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vsdeblur.train.synthesis import BlurSettings, degrade, synthesize
+from vsdeblur.train.synthesis.windows import BlurSettings, degrade, synthesize
 
 SETTINGS = BlurSettings(size=48, margin=24, max_blur=12, still_share=0, highlight_share=0)
 

@@ -12,13 +12,13 @@ import torch
 
 from ..manifest import load_manifest
 from ..models import MODELS
-from ..restorers.parts import load_parts
+from ..restorers.loading import load_parts
+from ..runtime.backends.engine_cache import EngineCache, cache_folder
+from ..runtime.backends.tensorrt_rtx import engine_file
 from ..runtime.compile import compile_network
 from ..runtime.device import PRECISIONS, resolve_device, resolve_dtype
-from ..runtime.engine_cache import EngineCache, cache_folder
 from ..runtime.network import NetworkSource
 from ..runtime.speed import flops_of, matrix_product, timed
-from ..runtime.tensorrt_rtx import engine_file
 from ..runtime.weights import save_weights
 
 __all__ = ["NetworkSpeed", "measure_builds", "measure_network", "weights_for"]

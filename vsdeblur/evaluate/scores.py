@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from .metrics import Quality
-from .regions import RegionScore
+from .metrics.fidelity import Quality
+from .metrics.localisation import RegionScore
 
 __all__ = ["Figures", "FrameScores", "SetScores", "VideoScores", "mean_figures", "quality_figures"]
 

@@ -15,12 +15,12 @@ from torch import Tensor
 from ..errors import DataError
 from ..manifest import load_manifest
 from ..restorers import Restorer
-from .insight import Insight, plain_insight
-from .pictures import FramePictures, Restoration, frame_figures, restore_sample
-from .regions import RegionScore, score_regions
-from .samples import EvaluationSet, EvaluationVideo, Sample
+from .evaluation_task import Insight, plain_insight
+from .frame_pictures import FramePictures, Restoration, frame_figures, restore_sample
+from .metrics.flicker import motion_between, warping_error
+from .metrics.localisation import RegionScore, score_regions
 from .scores import FrameScores, SetScores, VideoScores
-from .temporal import motion_between, warping_error
+from .sets.samples import EvaluationSet, EvaluationVideo, Sample
 
 __all__ = ["FrameWatcher", "Progress", "Scorer"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import vapoursynth as vs
 
 from ..errors import DeblurError
+from ..frames.device_streams import Stages
 from ..manifest import load_manifest
 from ..restorers import load_restorer
-from ..restorers.brmr import BRMRRestorer, BRMRResult
+from ..restorers.brmr.restorer import BRMRRestorer, BRMRResult
 from ..runtime.heap import frame_done
-from ..runtime.stages import Stages
-from .planes import check_clip, refuse_fields
+from .clips import check_clip, refuse_fields
 from .rgb import from_rgb, read_planes, to_rgb, write_planes
 
 __all__ = ["brmr"]

@@ -8,14 +8,14 @@ import numpy as np
 import vapoursynth as vs
 
 from ..errors import DeblurError
+from ..frames.luma import LumaCoding
+from ..frames.plane_restorer import PlaneRestorer
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.base import LumaRestorer
-from ..restorers.planes import PlaneRestorer
 from ..runtime.heap import frame_done
-from ..runtime.luma import LumaCoding
-from .planes import check_clip, coding_of, coding_of_clip, on_luma, refuse_fields
-from .window import frame_offsets, mark_cuts, shifted
+from .clips import check_clip, coding_of, coding_of_clip, on_luma, refuse_fields
+from .windows import frame_offsets, mark_cuts, shifted
 
 __all__ = ["dblrgan", "restore_windows"]
 

@@ -7,8 +7,8 @@ import torch
 import vapoursynth as vs
 from torch import Tensor
 
-from ..runtime.colour import default_matrix
-from ..runtime.copies import to_device, to_host
+from ..frames.colour import default_matrix
+from ..frames.copies import to_device, to_host
 
 __all__ = ["from_rgb", "read_planes", "to_rgb", "write_planes"]
 

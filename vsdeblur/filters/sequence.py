@@ -11,15 +11,15 @@ import vapoursynth as vs
 from numpy.typing import NDArray
 
 from ..errors import DeblurError, UnsupportedClipError
+from ..frames.chroma_motion import ChromaMotion, require_opencv
+from ..frames.device_streams import Handed, Stages
 from ..manifest import load_manifest
 from ..restorers import load_restorer
-from ..restorers.chroma import ChromaMotion, require_opencv
 from ..restorers.sequence import SequenceRestorer, multiplier_of
 from ..runtime.heap import frame_done
-from ..runtime.stages import Handed, Stages
-from .moments import TIME_PROPERTIES, place_in_time
-from .planes import check_clip, coding_of, on_luma, refuse_fields, repeated, write_luma
-from .window import FrameCache, frame_offsets, mark_cuts, shifted
+from .clips import check_clip, coding_of, on_luma, refuse_fields, repeated, write_luma
+from .frame_times import TIME_PROPERTIES, place_in_time
+from .windows import FrameCache, frame_offsets, mark_cuts, shifted
 
 __all__ = ["sequence"]
 

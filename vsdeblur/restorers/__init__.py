@@ -13,16 +13,16 @@ import torch
 from ..errors import OptionError
 from ..manifest import load_manifest
 from ..models import MODELS, BRMRSpec, ModelSpec
+from ..runtime.backends.engine_cache import EngineCache, cache_folder
 from ..runtime.compile import compile_network
 from ..runtime.device import resolve_device, resolve_dtype
-from ..runtime.engine_cache import EngineCache, cache_folder
-from ..runtime.measured import TileNetwork
 from ..runtime.network import Network
+from ..runtime.tile_network import TileNetwork
 from ..runtime.weights import sha256_of
 from .base import Restorer, window_offsets
-from .brmr import BRMROptions, BRMRRestorer
+from .brmr.restorer import BRMROptions, BRMRRestorer
 from .dblrgan import WindowRestorer
-from .parts import find_weights, load_parts
+from .loading import find_weights, load_parts
 from .sequence import SequenceOptions, SequenceRestorer
 
 __all__ = ["Restorer", "load_restorer", "window_offsets"]

@@ -13,10 +13,10 @@ from ..models import ModelSpec
 from ..models.layers import pad_by_reflection
 from ..models.sequence import NUM_MOMENTS
 from ..runtime.fitting import FittedNetwork
-from ..runtime.measured import TileNetwork
 from ..runtime.network import Network
+from ..runtime.tile_network import TileNetwork
 from .base import refuse_non_numbers
-from .order import turned
+from .time_direction import turned
 
 __all__ = ["SequenceOptions", "SequenceRestorer", "multiplier_of"]
 

@@ -11,13 +11,17 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError, OptionError
-from .eager import compile_eager, eager_obstacle
-from .engine_cache import EngineCache
+from .backends.eager import compile_eager, eager_obstacle
+from .backends.engine_cache import EngineCache
+from .backends.inductor import compile_inductor, inductor_obstacle
+from .backends.tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
+from .backends.tensorrt_rtx import (
+    compile_tensorrt_rtx,
+    tensorrt_rtx_obstacle,
+    tensorrt_rtx_versions,
+)
 from .heap import keep_for_next_frame
-from .inductor import compile_inductor, inductor_obstacle
 from .network import Network, NetworkSource
-from .tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
-from .tensorrt_rtx import compile_tensorrt_rtx, tensorrt_rtx_obstacle, tensorrt_rtx_versions
 from .threads import num_threads
 
 __all__ = ["BACKENDS", "Backend", "Choice", "choose", "compile_network", "is_current"]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..errors import DeviceError
 from ..models.layers import pad_by_reflection
-from .measured import TileNetwork
 from .network import Network
+from .tile_network import TileNetwork
 from .tiling import FEATHER, least_tile, run_tiled
 
 __all__ = ["FittedNetwork", "free_memory"]

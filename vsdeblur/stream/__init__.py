@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .options import StreamOptions, StreamProgress, StreamResult
 from .pipeline import restore_file
+from .settings import StreamOptions, StreamProgress, StreamResult
 
 __all__ = ["StreamOptions", "StreamProgress", "StreamResult", "restore_file"]

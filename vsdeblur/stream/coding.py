@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import VideoError
-from ..runtime.colour import MATRICES, YUVCoding, default_matrix
-from ..runtime.luma import LumaCoding
+from ..frames.colour import MATRICES, YUVCoding, default_matrix
+from ..frames.luma import LumaCoding
 from .formats import luma_coding, read_luma, read_planes
 from .reader import SourceFacts
 

@@ -20,8 +20,8 @@ from .formats import (
     plain_name,
 )
 from .hdr import dynamic_metadata, hdr_parameters, read_hdr
-from .options import StreamOptions
 from .reader import SourceFacts
+from .settings import StreamOptions
 
 __all__ = ["add_encoder", "encoder_named", "working_format"]
 

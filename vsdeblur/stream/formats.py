@@ -11,7 +11,7 @@ import numpy as np
 from av.video.format import VideoFormat
 from numpy.typing import NDArray
 
-from ..runtime.luma import LumaCoding
+from ..frames.luma import LumaCoding
 
 __all__ = [
     "FULL_RANGE",

@@ -8,11 +8,11 @@ from pathlib import Path
 from ..errors import VideoError
 from ..restorers import Restorer
 from .encoder import encoder_named, working_format
-from .moments import timing_of
-from .options import StreamOptions, StreamProgress, StreamResult
+from .moment_planes import timing_of
 from .paths import check_paths, check_size, partial_file
 from .reader import Reader
 from .restoration import Restoration
+from .settings import StreamOptions, StreamProgress, StreamResult
 from .still import is_picture, restore_picture
 from .writer import Writer
 

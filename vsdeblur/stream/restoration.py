@@ -13,16 +13,16 @@ from av.packet import Packet
 from av.stream import Stream
 
 from ..errors import VideoError
+from ..frames.device_streams import Handed, Stages
 from ..restorers import Restorer
-from ..runtime.stages import Handed, Stages
 from ..runtime.threads import num_threads
 from .channel import Channel, ChannelAborted
 from .coding import frame_coding
-from .moments import MomentPlanes
-from .options import StreamOptions, StreamProgress
+from .moment_planes import MomentPlanes
 from .reader import Reader
+from .scene_windows import SceneWindows
+from .settings import StreamOptions, StreamProgress
 from .timing import Shown, Timing
-from .window import SceneWindows
 from .writer import Writer
 
 __all__ = ["Restoration"]

@@ -20,8 +20,8 @@ from ..errors import VideoError
 from .audio import StretchedAudio
 from .encoder import add_encoder
 from .formats import replace_planes
-from .options import StreamOptions
 from .reader import Reader, one_line
+from .settings import StreamOptions
 from .timing import Shown, Timing
 from .tracks import content_metadata, copy_description, fits, tag_hevc, warn_left_out
 

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from ..errors import DataError, OptionError
 from ..runtime.speed import flops_per_sample, matrix_rate
-from .brmr import BRMRTask
+from .brmr.brmr_task import BRMRTask
 from .checkpoint import RunFolder
-from .dblrgan import WindowTask
-from .options import Progress, TrainOptions
+from .dblrgan.window_task import WindowTask
 from .recipe import Recipe
-from .report import RunLog
-from .sequence import SequenceTask
+from .run_log import RunLog
+from .run_options import Progress, TrainOptions
+from .sequence.sequence_task import SequenceTask
 from .task import Pool, Task, Validation
 from .trainer import Trainer
 from .validation import Score

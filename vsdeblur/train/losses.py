@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["LOSSES", "charbonnier_loss", "frequency_loss", "luma_psnr", "mse_loss", "psnr_loss"]
+__all__ = ["LOSSES", "charbonnier_loss", "frequency_loss", "mse_loss", "psnr_loss"]
 
 
 def charbonnier_loss(restored: Tensor, sharp: Tensor, epsilon: float = 1e-3) -> Tensor:
@@ -29,12 +29,6 @@ def psnr_loss(restored: Tensor, sharp: Tensor) -> Tensor:
     """Mean over the batch of log10 of the squared error: minus a tenth of the mean PSNR."""
     error = (restored - sharp).float().square().flatten(1).mean(1)
     return (error + 1e-6).log10().mean()
-
-
-def luma_psnr(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each picture, dB; (N, 1, H, W) in [0, 1] -> (N,)."""
-    error = (restored - sharp).square().flatten(1).mean(1)
-    return -10 * error.clamp_min(1e-10).log10()
 
 
 def mse_loss(restored: Tensor, sharp: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from ..data.datasets import PairedVideo, open_dataset
+from ..data.photos import PhotoSet, find_photos
 from ..errors import DataError
-from .datasets import PairedVideo, open_dataset
-from .photos import PhotoSet, find_photos
 from .recipe import Recipe
-from .sources import check_sources
+from .synthesis.sources import check_sources
 from .validation import ValidationSet
 
 __all__ = ["Material"]

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .losses import luma_psnr
-from .photos import random_below
+from ..data.photos import random_below
+from ..data.psnr import luma_psnr
 from .pool_settings import PoolSettings
-from .sources import Source
-from .synthesis import degrade
+from .synthesis.sources import Source
+from .synthesis.windows import degrade
 
 __all__ = ["GROUP", "LanePool", "Turn", "WindowPool"]
 

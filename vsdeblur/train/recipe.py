@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .blur_settings import BlurSettings
-from .pair_settings import PairSettings
+from .brmr.pair_settings import PairSettings
 from .pool_settings import PoolSettings
-from .sequence_settings import SequenceSettings
+from .sequence.sequence_settings import SequenceSettings
+from .synthesis.blur_settings import BlurSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 

@@ -14,23 +14,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from ..data.datasets import PairedVideo
+from ..data.photos import PhotoSet
+from ..data.psnr import BANDS, luma_psnr
 from ..errors import DataError
-from .datasets import PairedVideo
-from .losses import luma_psnr
-from .photos import PhotoSet
-from .sources import VideoSource
-from .synthesis import BlurSettings, degrade, synthesize
+from .synthesis.sources import VideoSource
+from .synthesis.windows import BlurSettings, degrade, synthesize
 
-__all__ = ["BANDS", "Score", "ValidationSet"]
-
-BANDS: dict[str, tuple[float, float]] = {
-    "22-32": (22, 32),
-    "22-25": (22, 25),
-    "25-29": (25, 29),
-    "29-32": (29, 32),
-    "sharp": (38, 60),
-}
-"""Bands of the blurred input's luma PSNR in dB; "22-32" is the one that weights are judged by."""
+__all__ = ["Score", "ValidationSet"]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.photos import find_photos
+from ...data.psnr import BANDS
 from ...errors import DataError, OptionError
-from ...train.photos import find_photos
-from ...train.validation import BANDS
-from .camera import NUM_FRAMES
-from .photos import Photos
+from .cuts import Photos
+from .random_paths import NUM_FRAMES
 from .take import SUBSETS, Take, draw_take
 
 __all__ = [

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import BELL_DEVIATION, NUM_FRAMES, Draw, Path, shake
-from .concert import StageLight, add_lamps
-from .photos import Photos, luma_codes
-from .scene import WHITE, Layer, Scene, encode_table, object_mask
+from .composite import WHITE, Layer, Scene, encode_table, object_mask
+from .cuts import Photos, luma_codes
+from .random_paths import BELL_DEVIATION, NUM_FRAMES, Draw, Path, shake
+from .stage_light import StageLight, add_lamps
 
 __all__ = ["SUBSETS", "Subset", "Take", "draw_take"]
 

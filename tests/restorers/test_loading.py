@@ -1,0 +1,120 @@
+"""Loading a restorer: once a process, from given or packaged weights, or not at all."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from vsdeblur import restorers
+from vsdeblur.errors import DeviceError, OptionError, WeightsError
+from vsdeblur.models import MODELS
+from vsdeblur.restorers import load_restorer
+from vsdeblur.restorers import loading as parts
+from vsdeblur.runtime.weights import save_weights
+
+FAST = MODELS["dblrgan"]["fast"]
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """An empty network cache, and the list of files read into it."""
+    files, load_network = [], parts.load_network
+
+    def counted(build, path, **options):
+        files.append(path)
+        return load_network(build, path, **options)
+
+    monkeypatch.setattr(restorers, "_loaded", {})
+    monkeypatch.setattr(parts, "load_network", counted)
+    return files
+
+
+def save_fast(path, state):
+    save_weights(path, state, filter_name="dblrgan", model="fast")
+
+
+def test_network_is_loaded_once_for_the_same_arguments(load, loads):
+    window = torch.rand(5, 1, 16, 24)
+    first, second = load().restore(window), load(tile=(640, 640)).restore(window)
+    assert len(loads) == 1
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_network_is_loaded_once_when_threads_ask_together(load, loads):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: load(), range(8)))
+    assert len(loads) == 1
+
+
+def test_network_is_loaded_anew_for_another_precision_or_model(load, loads):
+    load(), load(precision="bf16"), load("paper")
+    assert len(loads) == 3
+
+
+def test_network_is_loaded_anew_when_its_file_changes(load, loads, tmp_path):
+    path = tmp_path / "w.safetensors"
+    network = FAST.build()
+    outputs = []
+    for bias in (0.1, 0.2):
+        torch.nn.init.constant_(network.head.bias, bias)
+        save_fast(path, network.state_dict())
+        outputs.append(load(weights=path).restore(torch.full((5, 1, 16, 16), 0.5)))
+    assert len(loads) == 2
+    assert (outputs[1] - outputs[0]).min() > 0.05
+
+
+# Packaged weights and refusals
+
+
+def test_packaged_weights_are_used_where_none_are_given(packaged, loads, tmp_path):
+    path = tmp_path / "packaged.safetensors"
+    save_fast(path, FAST.build().state_dict())
+    packaged(path, None)
+    load_restorer("dblrgan", device="cpu")
+    assert loads == [path]
+
+
+def test_packaged_weights_of_another_hash_are_refused(packaged, loads, tmp_path):
+    path = tmp_path / "packaged.safetensors"
+    save_fast(path, FAST.build().state_dict())
+    packaged(path, "0" * 64)
+    with pytest.raises(WeightsError, match=r"has sha256 \w{64}, expected 0{64}; reinstall"):
+        load_restorer("dblrgan", device="cpu")
+
+
+def test_model_without_packaged_weights_says_what_to_do(packaged):
+    packaged(None, None)
+    with pytest.raises(WeightsError) as error:
+        load_restorer("dblrgan", device="cpu")
+    assert str(error.value) == (
+        "no weights are shipped for model 'fast' yet; train it and give the file as "
+        "weights=FILE, or use another model"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"model": "slow"}, OptionError, "unknown model 'slow'; choose one of: fast, paper"),
+        ({"device": "gpu"}, OptionError, "unknown device 'gpu'; choose one of: auto, cpu, "),
+        ({"precision": "int8"}, OptionError, "unknown precision 'int8'; choose one of: auto, "),
+        ({"backend": "onnx"}, OptionError, "unknown backend 'onnx'; choose one of: auto, "),
+        ({"tile": 640}, OptionError, "tile must be a pair (width, height) of whole numbers"),
+        (
+            {"device": "cpu", "precision": "fp16"},
+            DeviceError,
+            "precision 'fp16' is not available on the CPU; ",
+        ),
+        ({"device": "cuda:999"}, DeviceError, "device 'cuda:999' is not available: "),
+        ({"weights": "nowhere"}, WeightsError, "no weights file 'nowhere'; check the path"),
+    ],
+)
+def test_what_cannot_be_loaded_is_refused(options, error, text):
+    with pytest.raises(error) as refusal:
+        load_restorer("dblrgan", **options)
+    assert str(refusal.value).startswith(text)
+
+
+def test_unknown_filter_is_refused():
+    with pytest.raises(OptionError, match=r"^unknown filter 'sharpen'; choose one of: dblrgan"):
+        load_restorer("sharpen")

@@ -1,0 +1,1 @@
+"""A CUDA device simulated on the CPU, which finds races between streams."""

@@ -1,0 +1,237 @@
+"""The `vsdeblur` command. Parses, calls, prints to stderr; decides nothing else.
+
+Each command imports what it needs when it runs, so that `vsdeblur doctor` works where PyAV,
+VapourSynth or TensorRT does not.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from .. import __version__
+from ..benchmark.run_benchmark import benchmark
+from ..errors import DeblurError
+from ..manifest import load_manifest
+from .engines import engines, export
+from .options import ManyFolders, check_speed, filter_options, parsed
+
+__all__ = ["app", "main"]
+
+STOPPED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the return value is the exit status.
+
+    0: done. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C.
+    A traceback means a bug.
+    """
+    try:
+        status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
+    except DeblurError as error:
+        return _refuse(str(error))
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        _refuse("stopped")
+        return STOPPED
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    print(f"vsdeblur: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+@click.group(help=load_manifest().summary + ".", context_settings={"max_content_width": 100})
+@click.version_option(__version__, prog_name="vsdeblur")
+def app() -> None:
+    """Set up what all commands share."""
+    handler = RichHandler(console=_console(), show_path=False, show_time=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+
+app.add_command(benchmark)
+
+
+@app.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--filter", "filter_name", default="dblrgan", show_default=True, help="Filter.")
+@filter_options(load_manifest())
+@click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
+@click.option(
+    "--quality", default=16.0, show_default=True, help="Constant quality (CRF, CQ): less is better."
+)
+@click.option("--preset", help="The encoder's preset.")
+@click.option("--container", help="Container format [default: from OUT's suffix].")
+@click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
+@click.option(
+    "--high-rate", is_flag=True,
+    help="(sequence) Keep the duration, multiply the frame rate [default].",
+)  # fmt: skip
+@click.option(
+    "--slow-motion", is_flag=True,
+    help="(sequence) Keep the frame rate, multiply the duration; without sound.",
+)  # fmt: skip
+@click.option(
+    "--stretch-audio", is_flag=True,
+    help="(sequence) Give --slow-motion the sound, stretched at its own pitch.",
+)  # fmt: skip
+def restore(
+    source: Path,
+    target: Path,
+    filter_name: str,
+    codec: str,
+    quality: float,
+    preset: str | None,
+    container: str | None,
+    pixel_format: str | None,
+    high_rate: bool,
+    slow_motion: bool,
+    stretch_audio: bool,
+    **given: str | None,
+) -> int:
+    """Restore a video, or a still picture, file to file.
+
+    Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable file.
+    """
+    facts = load_manifest().filter(filter_name)
+    options = parsed(facts, given)
+    check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
+    threshold = options.pop("scene_threshold", None)
+    from ..restorers import load_restorer
+    from ..stream import StreamOptions, restore_file
+    from ..stream.paths import check_paths
+    from .progress import StreamBar
+
+    check_paths(source, target, overwrite=True)  # before a model is loaded in vain
+    stream_options = StreamOptions(
+        codec=codec,
+        quality=quality,
+        preset=preset,
+        container=container,
+        pixel_format=pixel_format,
+        scene_threshold=threshold,
+        slow_motion=slow_motion,
+        stretch_audio=stretch_audio,
+    )
+    restorer = load_restorer(filter_name, **options)
+    with StreamBar(_console()) as bar:
+        result = restore_file(source, target, restorer, stream_options, bar.update)
+    _console().print(f"{target}: {result.frames_out} frames", highlight=False, soft_wrap=True)
+    if result.interrupted:
+        _refuse(f"stopped; {target} holds the first {result.frames_out} frames and plays")
+        return STOPPED
+    return 0
+
+
+@app.command(cls=ManyFolders)
+@click.argument("recipe")
+@click.option(
+    "--data", multiple=True, required=True, metavar="[NAME=]DIR...",
+    help="Folders to train on, by the source of the recipe they are for [default NAME: photos].",
+)  # fmt: skip
+@click.option(
+    "--validation", multiple=True, type=click.Path(path_type=Path), metavar="DIR...",
+    help="Folders of other sharp photos, to choose the best weights by "
+    "[default: every tenth photo of DATA, which is then not trained on].",
+)  # fmt: skip
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
+@click.option(
+    "--vgg19", type=click.Path(path_type=Path), metavar="FILE",
+    help="(sequence) torchvision's vgg19-dcbb9e9d.pth, to compare frames by its features.",
+)  # fmt: skip
+@click.option(
+    "--raft", type=click.Path(path_type=Path), metavar="FILE",
+    help="(sequence) torchvision's RAFT weights, such as raft_large_C_T_SKHT_V2-ff5fadd5.pth, for "
+    "the flow of the restored frames.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
+@click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
+@click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--devices", default=1, show_default=True, help="How many devices share a batch.")
+@click.option("--precision", default="auto", show_default=True, help="auto, bf16 or fp32.")
+@click.option("--compile", is_flag=True, help="Compile the network with torch.compile.")
+@click.option("--eval-steps", default=1000, show_default=True, help="Steps between evaluations.")
+def train(
+    recipe: str,
+    data: tuple[str, ...],
+    validation: tuple[Path, ...],
+    out: Path,
+    init: Path | None,
+    resume: bool,
+    minutes: float | None,
+    steps: int | None,
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """Train a model by a RECIPE (a name such as dblrgan-fast, or a .toml file)."""
+    from ..train.run_training import run_training
+
+    best = run_training(
+        recipe,
+        data=data,
+        validation=validation,
+        out=out,
+        init=init,
+        resume=resume,
+        minutes=minutes,
+        steps=steps,
+        console=_console(),
+        **options,
+    )
+    _console().print(f"best weights so far: {best}", highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command(cls=ManyFolders)
+@click.option("--filter", "filter_name", default="dblrgan", show_default=True, help="Filter.")
+@click.option("--data", multiple=True, required=True, metavar="NAME=DIR...", help="Datasets.")
+@click.option("--model", help="Model of the filter [default: the filter's].")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights to use instead.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16 or bf16.")
+@click.option("--split", default="test", show_default=True, help="test or train.")
+@click.option("--max-frames", type=click.IntRange(min=1), help="Frames of each video at most.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page to view.")
+def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401
+    """Score a filter on datasets of blurred frames and their sharp partners."""
+    from ..evaluate.report.console import print_tables
+    from ..evaluate.run_evaluation import run_evaluation
+    from .progress import StreamBar
+
+    with StreamBar(_console()) as bar:
+        found = run_evaluation(filter_name, data=data, on_progress=bar.update, **options)
+    print_tables(found, Console())
+    return 0
+
+
+app.add_command(engines)
+app.add_command(export)
+
+
+@app.command()
+def doctor() -> int:
+    """Say what is installed, what works, and what to do about what is missing."""
+    from .doctor import print_report
+
+    print_report(_console())
+    return 0
+
+
+def _console() -> Console:
+    """Progress and tables go to stderr: stdout may carry frames."""
+    return Console(stderr=True)

@@ -1,0 +1,124 @@
+"""Options of the `vsdeblur` command: made from the manifest, or of a kind that click lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ..errors import OptionError
+from ..manifest import FilterFacts, Parameter, PluginFacts
+
+__all__ = ["ManyFolders", "check_speed", "filter_options", "parsed"]
+
+
+class ManyFolders(click.Command):
+    """A command whose repeatable options take several values after one name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Turn `--data A B` into `--data A --data B`."""
+        many = {o for p in self.params if getattr(p, "multiple", False) for o in p.opts}
+        spread: list[str] = []
+        name = ""  # the repeatable option whose values are being read
+        for arg in args:
+            if arg.startswith("-"):
+                name = arg if arg in many else ""
+            elif name and spread[-1] != name:
+                spread.append(name)
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for every parameter of every filter, from the manifest."""
+    owners: dict[str, dict[str, Parameter]] = {}
+    for facts in plugin.filters.values():
+        for parameter in facts.parameters.values():
+            owners.setdefault(parameter.name, {})[facts.name] = parameter
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, parameters in reversed(owners.items()):
+            option = click.option(
+                f"--{name.replace('_', '-')}",
+                name,
+                metavar=_metavar(list(parameters.values())),
+                help=_help(parameters, shared=len(parameters) == len(plugin.filters)),
+            )
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _help(parameters: dict[str, Parameter], *, shared: bool) -> str:
+    """What an option means: said once if it means the same to every filter."""
+    texts = {}
+    for name, parameter in parameters.items():
+        default = f" [default: {parameter.default}]" if parameter.default is not None else ""
+        texts[name] = parameter.help + default
+    if shared and len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    return " ".join(f"({name}) {text}" for name, text in texts.items())
+
+
+def _metavar(parameters: Sequence[Parameter]) -> str:
+    choices = dict.fromkeys(choice for parameter in parameters for choice in parameter.choices)
+    if choices:
+        return "[" + "|".join(choices) + "]"
+    kind = parameters[0].type
+    return {"size": "WxH", "str": "FILE"}.get(kind, kind.upper())
+
+
+def parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:
+    """Options as the filter wants them; what was not given keeps the filter's default."""
+    values = {}
+    for name, text in given.items():
+        if text is None:
+            continue
+        if name not in facts.parameters:
+            raise OptionError(f"filter {facts.name!r} has no option --{name.replace('_', '-')}")
+        values[name] = facts.parameters[name].check(_value(facts.parameters[name].type, text))
+    return values
+
+
+def check_speed(
+    facts: FilterFacts, *, high_rate: bool, slow_motion: bool, stretch_audio: bool
+) -> None:
+    """Refuse what does not go together of the options that say what several frames are for.
+
+    Raises:
+        OptionError: Two exclude each other, or the filter gives one frame for each.
+    """
+    given = {
+        "--high-rate": high_rate,
+        "--slow-motion": slow_motion,
+        "--stretch-audio": stretch_audio,
+    }
+    named = [name for name, is_given in given.items() if is_given]
+    if facts.multiplier == 1 and named:
+        raise OptionError(f"filter {facts.name!r} has no option {named[0]}")
+    if high_rate and slow_motion:
+        raise OptionError("give --high-rate or --slow-motion, not both")
+    if stretch_audio and not slow_motion:
+        raise OptionError(
+            "--stretch-audio is for --slow-motion; otherwise the sound stays as it is"
+        )
+
+
+def _value(kind: str, text: str) -> object:
+    """Text from the command line in a parameter's type; as it is where it does not fit."""
+    try:
+        match kind:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return {"true": True, "false": False}[text.lower()]
+            case "size":
+                width, height = text.lower().split("x")
+                return int(width), int(height)
+    except (ValueError, KeyError):
+        pass
+    return text

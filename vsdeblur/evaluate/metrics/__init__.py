@@ -1,0 +1,1 @@
+"""Figures of restored frames: one kind a file."""

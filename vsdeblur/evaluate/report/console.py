@@ -1,0 +1,77 @@
+"""The figures as tables on a console."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ..evaluation import Evaluation
+from ..scores import SetScores
+from .comparison import find_out, published_seconds
+from .summary import Section, Summary, formatted, published_columns, summarize
+
+__all__ = ["print_tables"]
+
+
+def print_tables(evaluation: Evaluation, console: Console) -> None:
+    """Print a table for every set, and the time a frame takes."""
+    for scores in evaluation.sets:
+        method = evaluation.method
+        summary = summarize(scores, method.name, method.stages)
+        console.print(_table(scores, summary))
+        found = [finding.text for finding in find_out(scores, method.filter)]
+        for line in (*_notes(summary), *found, _time(scores, evaluation)):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print()
+
+
+def _table(scores: SetScores, summary: Summary) -> Table:
+    table = Table(
+        title=f"{scores.title}, {scores.split}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.add_column("", no_wrap=True)
+    for title, unit in summary.columns.values():
+        first, second = title.split(" ")
+        table.add_column(f"{first}\n{second}\n{unit}", justify="right", no_wrap=True)
+    for section in summary.sections:
+        _add(table, section, list(summary.columns))
+    return table
+
+
+def _add(table: Table, section: Section, columns: list[str]) -> None:
+    table.add_row(section.title, style="bold")
+    for row in section.ours:
+        table.add_row(row.method, *(formatted(c, row.figures.get(c)) for c in columns))
+    change = [formatted(c, section.change.get(c), sign=True) for c in columns]
+    table.add_row("change", *change, end_section=not section.published)
+    if section.published:
+        table.add_row("published", style="bold")
+    for published in section.published:
+        figures = published_columns(published)
+        cells = [formatted(c, figures.get(c)) for c in columns]
+        table.add_row(published.method, *cells, end_section=published is section.published[-1])
+
+
+def _notes(summary: Summary) -> list[str]:
+    notes = [
+        f"{', '.join(methods)}: {text}"
+        for section in summary.sections
+        for text, methods in section.protocols.items()
+    ]
+    if summary.apart:
+        count = len(summary.apart)
+        notes.append(f"{count} figures are not set beside: {summary.why_apart}")
+    return notes
+
+
+def _time(scores: SetScores, evaluation: Evaluation) -> str:
+    method = evaluation.method
+    published = published_seconds(method.filter)
+    ours = (
+        f"{method.name}: {1000 * scores.seconds_a_frame:.1f} ms a frame of "
+        f"{', '.join(scores.sizes)} (median), {method.precision} on {evaluation.device_name}"
+    )
+    if published is None:
+        return ours
+    return f"{ours}; published: {published.value:g} s {published.protocol}"

@@ -1,0 +1,1 @@
+"""Between front ends and restorers: planes and pictures as tensors, on the device and back."""

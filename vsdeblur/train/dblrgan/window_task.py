@@ -1,0 +1,121 @@
+"""Training of `dblrgan`: windows of blurred luma in, the sharp middle frame out (paper 001)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning_fabric as fabric_library
+import torch
+from torch import Tensor
+
+from ...models.discriminator import FrameDiscriminator
+from ..losses import LOSSES
+from ..material import Material
+from ..pool import WindowPool
+from ..recipe import Recipe
+from ..run_log import write_comparison
+from ..run_options import TrainOptions
+from ..synthesis.sources import PhotoSource, Source, VideoSource
+from ..trainer import Trainer
+from ..validation import Score, ValidationSet
+from .adversarial import Critic
+
+__all__ = ["WindowTask", "WindowTrainer"]
+
+
+class WindowTrainer(Trainer):
+    """Trains a network that restores the middle frame of a window; see `Trainer`."""
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """Content loss, and the adversarial one where the recipe has it (paper 001, eq. 5).
+
+        Args:
+            batch: Blurred (N, T, H, W) and sharp (N, 1, H, W), luma in [0, 1].
+        """
+        blurred, sharp = batch
+        restored = self.model(blurred.contiguous(memory_format=torch.channels_last)).float()
+        loss = sum(
+            (weight * LOSSES[name](restored, sharp) for name, weight in self.recipe.losses.items()),
+            start=restored.new_zeros(()),
+        )
+        if self.critic is None or self.recipe.adversarial is None:
+            return loss
+        self.critic.learn(sharp, restored)
+        adversarial: Tensor = self.critic.judge(restored)
+        return loss + self.recipe.adversarial.weight * adversarial
+
+
+class _WindowValidation:
+    def __init__(self, windows: ValidationSet) -> None:
+        self._windows = windows
+
+    def evaluate(self, trainer: Trainer, picture: Path) -> Score:
+        restored = self._windows.restore(trainer.averaged())
+        write_comparison(picture, self._windows, restored)
+        return self._windows.score(restored)
+
+
+class WindowTask:
+    """The training of `dblrgan`'s models.
+
+    Args:
+        stages: Settings of the run.
+        options: Where its material is.
+
+    Raises:
+        DataError: Material is missing, or of a kind that the recipe does not name.
+    """
+
+    def __init__(self, stages: Sequence[Recipe], options: TrainOptions) -> None:
+        self._material = Material.find(stages, options.data, options.validation)
+        self._num_validation = options.num_validation
+        self._validation: _WindowValidation | None = None
+        self.names = self._material.names
+
+    def validation(self, stage: Recipe) -> _WindowValidation:
+        """The same windows for every stage; made once."""
+        del stage
+        if self._validation is None:
+            windows = self._material.held_out(ValidationSet, self._num_validation)
+            self._validation = _WindowValidation(windows)
+        return self._validation
+
+    def trainer(
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+    ) -> WindowTrainer:
+        """The network, and the discriminator if the stage has one."""
+        trainer = WindowTrainer(stage, fabric, init, compiled=compiled)
+        settings = stage.adversarial
+        if settings:
+            network = FrameDiscriminator(
+                crop=stage.crop, width=settings.width, hidden=settings.hidden
+            )
+            trainer.critic = Critic(network, settings.learning_rate, fabric)
+        return trainer
+
+    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> WindowPool:
+        """Crops of windows, blurred by the virtual camera or read from datasets."""
+        del folder
+        fabric = trainer.fabric
+        return WindowPool(
+            self._sources(stage, fabric.device),
+            stage.pool,
+            batch_size=stage.batch_size,
+            crop=stage.crop,
+            seed=stage.seed,
+            device=fabric.device,
+            share=(fabric.global_rank, fabric.world_size),
+        )
+
+    def _sources(self, stage: Recipe, device: torch.device) -> list[tuple[Source, float]]:
+        sources: list[tuple[Source, float]] = []
+        for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
+            settings = stage.sources[name]
+            sources.append(
+                (PhotoSource(photos, stage.blur, settings.concert_share), settings.weight)
+            )
+        for name, videos in self._material.videos.items():
+            windows = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)
+            sources.append((windows, stage.sources[name].weight))
+        return sources

@@ -1,0 +1,1 @@
+"""Blur made from sharp photos."""
