@@ -8,7 +8,7 @@ from vsdeblur.runtime.compile import BACKENDS, Choice
 
 
 def found(check):
-    return {finding.part: finding for finding in check()}
+    return {check.part: check for check in check()}
 
 
 def test_it_names_what_auto_takes_and_why_not_the_others(monkeypatch):
@@ -16,38 +16,38 @@ def test_it_names_what_auto_takes_and_why_not_the_others(monkeypatch):
     monkeypatch.setattr(
         compile_module, "choose", lambda *_: Choice(backend="tensorrt", others=others)
     )
-    findings = found(doctor._backends)
-    assert findings["backend"].works
-    assert findings["backend"].found.startswith("auto takes tensorrt on ")
-    assert findings["backend tensorrt_rtx"].found == "tensorrt-rtx is not installed"
-    assert findings["backend tensorrt_rtx"].advice == "pip install it"
-    assert findings["backend eager"].found == "is slower"
+    found_checks = found(doctor._backends)
+    assert found_checks["backend"].works
+    assert found_checks["backend"].found.startswith("auto takes tensorrt on ")
+    assert found_checks["backend tensorrt_rtx"].found == "tensorrt-rtx is not installed"
+    assert found_checks["backend tensorrt_rtx"].advice == "pip install it"
+    assert found_checks["backend eager"].found == "is slower"
 
 
 def test_every_backend_is_spoken_of():
-    findings = found(doctor._backends)
-    taken = findings["backend"].found.split()[2]
-    assert findings.keys() == {
+    found_checks = found(doctor._backends)
+    taken = found_checks["backend"].found.split()[2]
+    assert found_checks.keys() == {
         "backend",
         *(f"backend {name}" for name in BACKENDS if name != taken),
     }
     if not torch.cuda.is_available():
         assert taken == "eager"
-        assert "GPU" in findings["backend tensorrt"].found
+        assert "GPU" in found_checks["backend tensorrt"].found
 
 
 def test_it_says_where_engines_are_and_which_are_damaged(monkeypatch, tmp_path):
     monkeypatch.setenv("VSDEBLUR_CACHE", str(tmp_path))
     (tmp_path / "damaged.rtx").write_bytes(b"x")
-    finding = found(doctor._cache)["cache"]
-    assert finding.works
-    assert finding.found.startswith(f"{tmp_path}, 1 engines")
-    assert finding.advice == "1 damaged: vsdeblur engines prune"
+    check = found(doctor._cache)["cache"]
+    assert check.works
+    assert check.found.startswith(f"{tmp_path}, 1 engines")
+    assert check.advice == "1 damaged: vsdeblur engines prune"
 
 
 def test_it_says_when_engines_cannot_be_kept(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("VSDEBLUR_CACHE", str(tmp_path / "file"))
-    finding = found(doctor._cache)["cache"]
-    assert finding.works is False
-    assert "VSDEBLUR_CACHE" in finding.advice
+    check = found(doctor._cache)["cache"]
+    assert check.works is False
+    assert "VSDEBLUR_CACHE" in check.advice

@@ -16,8 +16,14 @@ from vsdeblur.evaluate.synthetic import (
     benchmark_digest,
     luma_psnr,
 )
-from vsdeblur.evaluate.synthetic.composite import WHITE, Layer, Scene, decode_table, encode_table
-from vsdeblur.evaluate.synthetic.random_paths import BELL_DEVIATION, Draw, Path
+from vsdeblur.evaluate.synthetic.composite import (
+    WHITE,
+    Composite,
+    Layer,
+    decode_table,
+    encode_table,
+)
+from vsdeblur.evaluate.synthetic.random_paths import BELL_DEVIATION, FixedDraw, Path
 
 SIZE = 64
 DIGEST = "144fc727ee79c441a69718d3836bee4f40d305eda5782675bead5bd6e96b898e"
@@ -132,7 +138,7 @@ def moving_right(radiance, distance, linear):
     drift = np.array([distance, 0.0, 0.0, 0.0])
     camera = Path(none, np.zeros((0, 4)), np.zeros((0, 4)), drift)
     layer = Layer(radiance.astype(np.int32), (radiance.shape[1] // 2, radiance.shape[0] // 2))
-    return Scene(
+    return Composite(
         background=layer, camera=camera, front=None, moving=camera.scaled(0), size=16,
         linear=linear,
     )  # fmt: skip
@@ -195,7 +201,7 @@ def test_what_is_no_photo_is_refused(tmp_path):
 
 
 def test_noise_is_nearly_normal():
-    bell = Draw(1).bell(100_000)
+    bell = FixedDraw(1).bell(100_000)
     assert abs(bell.mean()) < 3
     assert bell.std() == pytest.approx(BELL_DEVIATION, rel=0.02)
     assert (np.abs(bell) > 2 * BELL_DEVIATION).mean() == pytest.approx(0.0455, abs=0.004)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vsdeblur.evaluate.metrics.flicker import Motion, motion_between, warping_error
+from vsdeblur.evaluate.metrics.flicker import FrameMotion, motion_between, warping_error
 
 
 @pytest.fixture
@@ -44,5 +44,5 @@ def test_pixels_that_come_into_view_do_not_count(texture):
 
 def test_no_pixel_in_both_frames_is_no_figure(texture):
     motion = motion_between(texture, texture)
-    nothing = Motion(motion.positions, np.zeros_like(motion.valid))
+    nothing = FrameMotion(motion.positions, np.zeros_like(motion.valid))
     assert warping_error(texture, texture, nothing) is None

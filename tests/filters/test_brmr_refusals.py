@@ -122,7 +122,7 @@ def test_a_tile_too_small_for_the_model_is_refused(brmr_weights):
 def test_a_number_that_is_none_is_refused(brmr_weights, make_clip):
     planes = [torch.full((24, 32), float("nan")).numpy()]
     text = frame_refusal(make_clip([planes], vs.GRAYS), weights=brmr_weights)
-    assert "brmr: the network gave a value that is not a number; use precision='fp32'" in text
+    assert "brmr: the network gave a value that is NaN or infinite; use precision='fp32'" in text
 
 
 # Weights

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vsdeblur.frames.copies import to_device, to_host
-from vsdeblur.frames.device_streams import Stages
+from vsdeblur.frames.device_streams import DeviceStreams
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.needs_gpu)]
 
@@ -31,14 +31,14 @@ def test_what_was_brought_there_does_not_follow_the_array(device):
 
 @pytest.mark.needs_gpu
 def test_what_a_stage_hands_over_outlives_its_name():
-    stages = Stages(torch.device("cuda", 0))
+    stages = DeviceStreams(torch.device("cuda", 0))
     for number in range(20):
         with stages.uploading():
-            handed = stages.handed(torch.full((1 << 22,), float(number), device="cuda"))
+            handed = stages.pending(torch.full((1 << 22,), float(number), device="cuda"))
         with stages.computing():
             doubled = handed.taken() * 2
             del handed
-            made = stages.handed(doubled)
+            made = stages.pending(doubled)
         with stages.uploading():  # it may get the memory of what was handed over
             torch.full((1 << 22,), -1.0, device="cuda")
         with stages.downloading():

@@ -12,7 +12,7 @@ from torch import nn
 
 from vsdeblur.errors import DeblurError
 from vsdeblur.frames import plane_restorer as planes
-from vsdeblur.frames.device_streams import Stages
+from vsdeblur.frames.device_streams import DeviceStreams
 from vsdeblur.frames.luma import LumaCoding
 from vsdeblur.frames.plane_restorer import PlaneRestorer
 from vsdeblur.models import MODELS
@@ -33,7 +33,9 @@ def cuda(monkeypatch):
     cuda.install(monkeypatch)
     monkeypatch.setattr(dblrgan, "Lock", cuda.lock)
     on_gpu = torch.device("cuda", 0)
-    monkeypatch.setattr(planes, "Stages", lambda device, streams: Stages(on_gpu, streams))
+    monkeypatch.setattr(
+        planes, "DeviceStreams", lambda device, streams: DeviceStreams(on_gpu, streams)
+    )
     return cuda
 
 

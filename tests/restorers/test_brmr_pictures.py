@@ -177,7 +177,7 @@ def test_a_number_that_is_none_is_refused(make, part):
         )  # fmt: skip
 
     names = {"g_image": "image", "d_image": "critic", "g_patch": "patch"}
-    with pytest.raises(DeblurError, match=r"not a number; use precision='fp32'"):
+    with pytest.raises(DeblurError, match=r"NaN or infinite; use precision='fp32'"):
         make(**{names[part]: broken}).analyse(picture())
 
 

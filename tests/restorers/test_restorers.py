@@ -139,8 +139,8 @@ def test_a_number_that_is_none_is_refused(number):
     with pytest.raises(DeblurError) as error:
         WindowRestorer(network, FAST, CPU, adds_middle_frame=True).restore(torch.rand(5, 1, 16, 16))
     assert str(error.value) == (
-        "the network gave a value that is not a number; use precision='fp32', and check that the "
-        "clip itself holds none"
+        "the network gave a value that is NaN or infinite; use precision='fp32', and check that "
+        "the clip itself holds none"
     )
 
 

@@ -6,7 +6,7 @@ import torch
 
 from simulated_cuda.device import SimulatedCUDA
 from simulated_cuda.stand_ins import Event
-from vsdeblur.frames.device_streams import Stages
+from vsdeblur.frames.device_streams import DeviceStreams
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def test_what_stages_hand_over_may_be_forgotten(cuda, monkeypatch, name):
     if name is not None:
         where = Event if name == "wait" else torch.Tensor
         monkeypatch.setattr(where, name, lambda *arguments: None)
-    stages = Stages(torch.device("cuda", 0))
+    stages = DeviceStreams(torch.device("cuda", 0))
     with stages.uploading():
-        there = stages.handed(torch.ones(4))
+        there = stages.pending(torch.ones(4))
     with stages.computing():
         doubled = 2 * there.taken()
         del there
-        made = stages.handed(doubled)
+        made = stages.pending(doubled)
         del doubled
     with stages.downloading():
         result = made.taken() + 1

@@ -11,7 +11,7 @@ import torch
 from av.sidedata.sidedata import Type
 
 from vsdeblur.errors import VideoError
-from vsdeblur.frames.device_streams import Stages
+from vsdeblur.frames.device_streams import DeviceStreams
 from vsdeblur.stream import StreamOptions
 from vsdeblur.stream.coding import LumaFrames
 from vsdeblur.stream.formats import (
@@ -125,7 +125,7 @@ def test_p010_samples_are_read_and_written_in_the_high_bits(noise_frame, plane_v
     before = plane_values(frame)
     coding = LumaFrames(luma_coding("p010le", full_range=False), torch.device("cpu"))
     windows = SceneWindows(radius=0, luma=coding.luma, scene_threshold=None)
-    picture = Stages(torch.device("cpu")).handed(coding.read(frame))
+    picture = DeviceStreams(torch.device("cpu")).pending(coding.read(frame))
     ((same, window),) = windows.push(frame, picture)
     expected = ((before[0] >> 6).astype(np.float32) - 64) / 876
     np.testing.assert_allclose(window[0, 0].numpy(), expected, rtol=0, atol=1e-6)

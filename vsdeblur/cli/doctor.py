@@ -15,10 +15,10 @@ from rich.table import Table
 from ..errors import DeblurError
 from ..manifest import load_manifest
 
-__all__ = ["Finding", "findings", "print_report"]
+__all__ = ["Check", "all_checks", "print_report"]
 
 
-class Finding(NamedTuple):
+class Check(NamedTuple):
     """One line of the report."""
 
     part: str
@@ -30,20 +30,20 @@ class Finding(NamedTuple):
 
 
 def print_report(console: Console) -> None:
-    """Print a table of all findings."""
+    """Print a table of all checks."""
     table = Table("")
     for heading in ("part", "found", "what to do"):
         table.add_column(heading, overflow="fold")
     marks = {True: "[green]ok[/]", False: "[red]no[/]", None: "-"}
-    for finding in findings():
-        table.add_row(marks[finding.works], finding.part, finding.found, finding.advice)
+    for check in all_checks():
+        table.add_row(marks[check.works], check.part, check.found, check.advice)
     console.print(table)
 
 
-def findings() -> Iterator[Finding]:
-    """Look at every part; a part that breaks becomes a finding, not an error."""
-    yield Finding("Python", True, platform.python_version())
-    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+def all_checks() -> Iterator[Check]:
+    """Look at every part; a part that breaks becomes a check, not an error."""
+    yield Check("Python", True, platform.python_version())
+    checks: dict[str, Callable[[], Iterator[Check]]] = {
         "torch": _torch,
         "backends": _backends,
         "VapourSynth": _vapoursynth,
@@ -57,29 +57,29 @@ def findings() -> Iterator[Finding]:
         try:
             yield from check()
         except Exception as error:
-            yield Finding(part, False, f"{type(error).__name__}: {error}", f"reinstall {part}")
+            yield Check(part, False, f"{type(error).__name__}: {error}", f"reinstall {part}")
 
 
-def _torch() -> Iterator[Finding]:
+def _torch() -> Iterator[Check]:
     import torch
 
     from ..runtime.device import cpu_has_fast_bf16
 
-    yield Finding("torch", True, torch.__version__)
+    yield Check("torch", True, torch.__version__)
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             facts = torch.cuda.get_device_properties(index)
             memory = f"{facts.total_memory / 2**30:.1f} GiB"
-            yield Finding("GPU", True, f"cuda:{index} {facts.name}, {memory}")
+            yield Check("GPU", True, f"cuda:{index} {facts.name}, {memory}")
     else:
         advice = "install an NVIDIA driver to use a GPU; everything works on the CPU without one"
-        yield Finding("GPU", None, "no CUDA device", advice)
+        yield Check("GPU", None, "no CUDA device", advice)
     native = "bf16 natively" if cpu_has_fast_bf16() else "no native bf16: fp32 is used"
     capability = torch.backends.cpu.get_cpu_capability()
-    yield Finding("CPU", True, f"{capability}, {torch.get_num_threads()} threads, {native}")
+    yield Check("CPU", True, f"{capability}, {torch.get_num_threads()} threads, {native}")
 
 
-def _backends() -> Iterator[Finding]:
+def _backends() -> Iterator[Check]:
     """What `auto` takes on the device that it would take, and why not the others."""
     from ..runtime.compile import choose
     from ..runtime.device import resolve_device, resolve_dtype
@@ -88,13 +88,13 @@ def _backends() -> Iterator[Finding]:
     dtype = resolve_dtype("auto", device)
     choice = choose(device, dtype)
     precision = str(dtype).removeprefix("torch.")
-    yield Finding("backend", True, f"auto takes {choice.backend} on {device} in {precision}")
+    yield Check("backend", True, f"auto takes {choice.backend} on {device} in {precision}")
     for name, reason in choice.others.items():
         found, _, advice = reason.partition(": ")
-        yield Finding(f"backend {name}", None, found, advice)
+        yield Check(f"backend {name}", None, found, advice)
 
 
-def _cache() -> Iterator[Finding]:
+def _cache() -> Iterator[Check]:
     """Where engines are kept, and whether they can be."""
     from ..runtime.backends.engine_cache import EngineCache
 
@@ -102,30 +102,30 @@ def _cache() -> Iterator[Finding]:
     problem = cache.problem()
     if problem:
         advice = "set VSDEBLUR_CACHE to a folder that can be written to"
-        yield Finding("cache", False, f"{cache.folder}: {problem}", advice)
+        yield Check("cache", False, f"{cache.folder}: {problem}", advice)
         return
     kept = list(cache.entries())
     damaged = sum(not entry.intact for entry in kept)
     found = f"{cache.folder}, {len(kept)} engines, {sum(e.size for e in kept) / 1e6:.0f} MB"
     advice = f"{damaged} damaged: vsdeblur engines prune" if damaged else ""
-    yield Finding("cache", True, found, advice)
+    yield Check("cache", True, found, advice)
 
 
-def _vapoursynth() -> Iterator[Finding]:
+def _vapoursynth() -> Iterator[Check]:
     vapoursynth = importlib.import_module("vapoursynth")
-    yield Finding("VapourSynth", True, f"R{vapoursynth.__version__.release_major}")
+    yield Check("VapourSynth", True, f"R{vapoursynth.__version__.release_major}")
     plugins = sorted(plugin.namespace for plugin in vapoursynth.core.plugins())
     advice = "" if "bs" in plugins else "to open files: pip install vapoursynth-bestsource"
-    yield Finding("VapourSynth plugins", "bs" in plugins or None, ", ".join(plugins), advice)
+    yield Check("VapourSynth plugins", "bs" in plugins or None, ", ".join(plugins), advice)
     command = shutil.which("vspipe")
     advice = "" if command else "put the folder of your Python's scripts on the PATH"
-    yield Finding("vspipe", bool(command) or None, command or "not on the PATH", advice)
+    yield Check("vspipe", bool(command) or None, command or "not on the PATH", advice)
 
 
-def _pyav() -> Iterator[Finding]:
+def _pyav() -> Iterator[Check]:
     av = importlib.import_module("av")
     encoders = [name for name in ("libx264", "libx265", "h264_nvenc") if _has_encoder(av, name)]
-    yield Finding("PyAV", True, f"{av.__version__}, encoders: {', '.join(encoders)}")
+    yield Check("PyAV", True, f"{av.__version__}, encoders: {', '.join(encoders)}")
 
 
 def _has_encoder(av: object, name: str) -> bool:
@@ -136,41 +136,41 @@ def _has_encoder(av: object, name: str) -> bool:
     return True
 
 
-def _opencv() -> Iterator[Finding]:
+def _opencv() -> Iterator[Check]:
     try:
         cv2 = importlib.import_module("cv2")
     except ImportError:
         advice = "for sequence's chroma='flow': pip install 'vsdeblur[sequence]'"
-        yield Finding("OpenCV", None, "not installed", advice)
+        yield Check("OpenCV", None, "not installed", advice)
     else:
-        yield Finding("OpenCV", True, cv2.__version__)
+        yield Check("OpenCV", True, cv2.__version__)
 
 
-def _weights() -> Iterator[Finding]:
+def _weights() -> Iterator[Check]:
     from ..restorers import load_restorer
 
     for facts in load_manifest().filters.values():
         for model in facts.models.values():
             part = f"weights {facts.name} {model.name}"
             if model.weights is None:
-                yield Finding(part, None, "none shipped yet", "train it, or use another model")
+                yield Check(part, None, "none shipped yet", "train it, or use another model")
                 continue
             try:
                 load_restorer(facts.name, model=model.name, device="cpu", backend="eager")
             except DeblurError as error:
-                yield Finding(part, False, str(error), "reinstall vsdeblur")
+                yield Check(part, False, str(error), "reinstall vsdeblur")
             else:
-                yield Finding(part, True, str(model.weights))
+                yield Check(part, True, str(model.weights))
 
 
-def _training() -> Iterator[Finding]:
+def _training() -> Iterator[Check]:
     needed = ("lightning-fabric", "opencv-python-headless", "tensorboard")
     missing = [name for name in needed if not _version(name)]
     if missing:
         advice = "pip install 'vsdeblur[train]'"
-        yield Finding("training", None, f"not installed: {', '.join(missing)}", advice)
+        yield Check("training", None, f"not installed: {', '.join(missing)}", advice)
     else:
-        yield Finding("training", True, f"lightning-fabric {_version('lightning-fabric')}")
+        yield Check("training", True, f"lightning-fabric {_version('lightning-fabric')}")
 
 
 def _version(package: str) -> str | None:

@@ -17,7 +17,7 @@ from .evaluation import Evaluation, Method, device_name, library_versions
 from .evaluation_task import Insight, brmr_insight, plain_insight
 from .report.gallery import Gallery
 from .report.page import check_target, html_report, json_report, write_whole
-from .scoring import Progress, Scorer
+from .scoring import Scorer, ScoringProgress
 from .sets.opening import open_set
 from .sets.samples import EvaluationSet
 
@@ -36,7 +36,7 @@ def run_evaluation(
     max_frames: int | None = None,
     json_file: Path | None = None,
     html_file: Path | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[ScoringProgress], None] = lambda progress: None,
 ) -> Evaluation:
     """Score a filter on datasets, and write the reports asked for.
 

@@ -22,11 +22,11 @@ from .metrics.localisation import RegionScore, score_regions
 from .scores import FrameScores, SetScores, VideoScores
 from .sets.samples import EvaluationSet, EvaluationVideo, Sample
 
-__all__ = ["FrameWatcher", "Progress", "Scorer"]
+__all__ = ["FrameWatcher", "Scorer", "ScoringProgress"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class ScoringProgress:
     """How far an evaluation is."""
 
     frames_done: int
@@ -63,7 +63,7 @@ class Scorer:
         insight: Insight | None = None,
         max_frames: int | None = None,
         watchers: Sequence[FrameWatcher] = (),
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[ScoringProgress], None] = lambda progress: None,
     ) -> None:
         self._restorer = restorer
         self._insight = insight or plain_insight(restorer)
@@ -154,7 +154,7 @@ class Scorer:
     def _tell(self) -> None:
         self._done += 1
         self._on_progress(
-            Progress(
+            ScoringProgress(
                 frames_done=self._done,
                 frames_expected=self._expected,
                 seconds_elapsed=time.monotonic() - self._start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import vapoursynth as vs
 
 from ..errors import DeblurError
-from ..frames.device_streams import Stages
+from ..frames.device_streams import DeviceStreams
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.brmr.restorer import BRMRRestorer, BRMRResult
@@ -107,23 +107,23 @@ def brmr(
 
 def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
     """The restored clip, or the overlay, in the clip's format."""
-    rgb, stages = to_rgb(clip), Stages(restorer.device)
+    rgb, streams = to_rgb(clip), DeviceStreams(restorer.device)
     overlay = restorer.options.output == "overlay"
 
     def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         source, frame = f
         try:
             refuse_fields(source)
-            with stages.uploading():
-                there = stages.handed(read_planes(frame, restorer.device))
-            with stages.computing():
+            with streams.uploading():
+                there = streams.pending(read_planes(frame, restorer.device))
+            with streams.computing():
                 picture = there.taken()
                 result = restorer.analyse(picture, n)
                 drawn = restorer.overlay(picture, result) if overlay else result.restored
-                made = stages.handed(drawn)
+                made = streams.pending(drawn)
         except DeblurError as error:
             raise vs.Error(f"brmr: {error}") from error
-        with stages.downloading():
+        with streams.downloading():
             restored = write_planes(frame, made.taken())
         _tell(restored, result)
         restored.props[SKIPPED] = result.skipped and not overlay
@@ -146,7 +146,7 @@ def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
 
 def _maps(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
     """The heat map or the mask, GRAYS."""
-    rgb, stages = to_rgb(clip), Stages(restorer.device)
+    rgb, streams = to_rgb(clip), DeviceStreams(restorer.device)
     blank = clip.std.BlankClip(format=vs.GRAYS, keep=True)
     shows_heat = restorer.options.output == "heatmap"
 
@@ -154,18 +154,18 @@ def _maps(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
         empty, source, frame = f
         try:
             refuse_fields(source)
-            with stages.uploading():
-                there = stages.handed(read_planes(frame, restorer.device))
-            with stages.computing():
+            with streams.uploading():
+                there = streams.pending(read_planes(frame, restorer.device))
+            with streams.computing():
                 if shows_heat:
                     picture, sharpness = restorer.heatmap(there.taken())
                 else:
                     result = restorer.analyse(there.taken(), n)
                     picture = result.mask
-                made = stages.handed(picture)
+                made = streams.pending(picture)
         except DeblurError as error:
             raise vs.Error(f"brmr: {error}") from error
-        with stages.downloading():
+        with streams.downloading():
             drawn = write_planes(empty, made.taken()[None])
         if shows_heat:
             drawn.props[SHARPNESS_INPUT] = sharpness

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeblurError, UnsupportedClipError
 from ..frames.chroma_motion import ChromaMotion, require_opencv
-from ..frames.device_streams import Handed, Stages
+from ..frames.device_streams import DeviceStreams, PendingTensor
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.sequence import SequenceRestorer, multiplier_of
@@ -150,8 +150,8 @@ def _opened(
     moves = restorer.options.chroma == "flow" and clip.format.num_planes > 1
     waiting = 2 + vs.core.num_threads // multiplier
     groups: FrameCache[_Group] = FrameCache(capacity=waiting)
-    cache: FrameCache[Handed] = FrameCache(capacity=2 * radius + waiting)
-    stages = Stages(restorer.device)
+    cache: FrameCache[PendingTensor] = FrameCache(capacity=2 * radius + waiting)
+    streams = DeviceStreams(restorer.device)
     marked = mark_cuts(clip) if threshold is not None else clip
     window_clips = [shifted(marked, offset) for offset in range(-radius, radius + 1)]
     clips = [repeated(each, multiplier) for each in (clip, *window_clips)]
@@ -174,20 +174,22 @@ def _opened(
     def made(number: int, window: list[vs.VideoFrame]) -> _Group:
         offsets = frame_offsets(number, num_frames, window, threshold)
         there = [uploaded(number + offset, window[radius + offset]) for offset in offsets]
-        with stages.computing():
+        with streams.computing():
             luma = torch.stack([frame.taken() for frame in there])
-            restored = stages.handed(restorer.restore(luma, number))
+            restored = streams.pending(restorer.restore(luma, number))
         middle = window[radius]
         coding = coding_of(middle)
-        with stages.downloading():
+        with streams.downloading():
             moments = restored.taken()
             motion = ChromaMotion(moments, np.asarray(middle[1]).shape) if moves else None
             return _Group([coding.encode(moment) for moment in moments], motion)
 
-    def uploaded(number: int, frame: vs.VideoFrame) -> Handed:
-        def upload() -> Handed:
-            with stages.uploading():
-                return stages.handed(coding_of(frame).decode(np.asarray(frame[0]), restorer.device))
+    def uploaded(number: int, frame: vs.VideoFrame) -> PendingTensor:
+        def upload() -> PendingTensor:
+            with streams.uploading():
+                return streams.pending(
+                    coding_of(frame).decode(np.asarray(frame[0]), restorer.device)
+                )
 
         return cache.get(number, upload)
 

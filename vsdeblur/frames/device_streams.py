@@ -1,4 +1,4 @@
-"""The three stages of a frame on a device (there, through the network, back), which overlap."""
+"""The streams a frame takes through a device (there, through the network, back), which overlap."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Done", "Handed", "Stages"]
+__all__ = ["DeviceStreams", "Done", "PendingTensor"]
 
 
 class Done(Protocol):
-    """A point in a stage's work that another stage, or a thread, can wait for."""
+    """A point in a stream's work that another stream, or a thread, can wait for."""
 
     def wait(self) -> None:
-        """Let the current stage's work go on only after it."""
+        """Let the current stream's work go on only after it."""
         ...
 
     def synchronize(self) -> None:
@@ -38,25 +38,25 @@ class _AtOnce:
 
 
 @dataclass(frozen=True)
-class Handed:
-    """What one stage has made for another."""
+class PendingTensor:
+    """What one stream has made for another."""
 
     tensor: Tensor
     done: Done
     """When it is made."""
 
     def taken(self) -> Tensor:
-        """The tensor, for the current stage: its work goes on only after the tensor is made."""
+        """The tensor, for the current stream: its work goes on only after the tensor is made."""
         self.done.wait()
         if self.tensor.is_cuda:
-            # Its memory is not given to others before what this stage does with it is done.
+            # Its memory is not given to others before what this stream does with it is done.
             self.tensor.record_stream(torch.cuda.current_stream(self.tensor.device))
         return self.tensor
 
 
 @cache
-def _stream(device: torch.device, stage: str, number: int = 0) -> torch.cuda.Stream:
-    """The process's stream for a stage.
+def _stream(device: torch.device, name: str, number: int = 0) -> torch.cuda.Stream:
+    """The stream of that name, the same in all of the process.
 
     Players load a script anew at every seek: with streams of its own, each would need its own
     engine contexts and CUDA graphs.
@@ -64,8 +64,8 @@ def _stream(device: torch.device, stage: str, number: int = 0) -> torch.cuda.Str
     return torch.cuda.Stream(device)
 
 
-class Stages:
-    """A stream for each stage on a CUDA device; on the CPU nothing, since threads overlap there.
+class DeviceStreams:
+    """A stream for each leg of the way on a CUDA device; on the CPU nothing, since threads overlap there.
 
     Args:
         device: Where the work is done.
@@ -82,7 +82,7 @@ class Stages:
             self._networks = [_stream(device, "network", n) for n in range(num_streams)]
 
     def uploading(self) -> AbstractContextManager[None]:
-        """Inside it, work is that of the first stage."""
+        """Inside it, work is that of the first stream."""
         return self._on(self._uploads) if self.on_gpu else self._on(None)
 
     def computing(self) -> AbstractContextManager[None]:
@@ -92,20 +92,20 @@ class Stages:
         return self._on(self._networks[next(self._turn) % len(self._networks)])
 
     def downloading(self) -> AbstractContextManager[None]:
-        """Inside it, work is that of the last stage."""
+        """Inside it, work is that of the last stream."""
         return self._on(self._downloads) if self.on_gpu else self._on(None)
 
     def done(self) -> Done:
-        """The point which the current stage's work has been given up to."""
+        """The point which the current stream's work has been given up to."""
         if not self.on_gpu:
             return _AtOnce()
         event = torch.cuda.Event(blocking=True)  # otherwise a thread that waits keeps a core busy
         event.record(torch.cuda.current_stream(self._device))
         return event
 
-    def handed(self, tensor: Tensor) -> Handed:
-        """What the current stage has made, for another one to take."""
-        return Handed(tensor, self.done())
+    def pending(self, tensor: Tensor) -> PendingTensor:
+        """What the current stream has made, for another one to take."""
+        return PendingTensor(tensor, self.done())
 
     def buffer(self, *shape: int, dtype: torch.dtype) -> torch.Tensor:
         """Memory of this machine that copies to and from the device can run past the CPU."""

@@ -119,7 +119,7 @@ class LumaCoding:
         return torch.add(_scalar(self.black + 0.5), luma, alpha=self.span, out=luma)
 
     def exceeds(self, plane: NDArray[Any]) -> bool:
-        """Whether luma of a plane, or of some rows, lies beyond [0, 1] (or is not a number)."""
+        """Whether luma of a plane, or of some rows, lies beyond [0, 1] (or is NaN)."""
         if self.full_range and not self.is_float:
             return False
         least, greatest = float(plane.min()), float(plane.max())

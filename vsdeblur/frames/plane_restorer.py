@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..restorers.base import LumaRestorer, finish_luma, refuse_non_number
+from ..restorers.base import LumaRestorer, finish_luma, refuse_non_finite_sum
 from ..runtime.threads import num_threads
-from .device_streams import Done, Stages
+from .device_streams import DeviceStreams, Done
 from .luma import LumaCoding
 from .ring import FrameRing
 
@@ -43,7 +43,7 @@ class _Workspace:
     """One float32, here."""
 
 
-class _There(NamedTuple):
+class _PlacedFrame(NamedTuple):
     """A frame in its place."""
 
     exceeds: list[bool]
@@ -71,15 +71,15 @@ class PlaneRestorer:
         self, restorer: LumaRestorer, height: int, width: int, coding: LumaCoding, in_flight: int
     ) -> None:
         self._restorer = restorer
-        self._stages = stages = Stages(restorer.device, restorer.num_streams)
+        self._streams = streams = DeviceStreams(restorer.device, restorer.num_streams)
         self._shape = (height, width)
-        self._band = height if stages.on_gpu else min(height, max(1, BAND_PIXELS // width))
+        self._band = height if streams.on_gpu else min(height, max(1, BAND_PIXELS // width))
         self._number_type = coding.tensor_type
         self._length = 2 * restorer.radius + 1
         self._places = 2 * (self._length - 1 + in_flight)
-        self._ring: FrameRing[_There] = FrameRing(self._places)
-        if stages.on_gpu:  # where numbers lie before they are copied there, and there
-            self._here = stages.buffer(self._places, height, width, dtype=self._number_type)
+        self._ring: FrameRing[_PlacedFrame] = FrameRing(self._places)
+        if streams.on_gpu:  # where numbers lie before they are copied there, and there
+            self._here = streams.buffer(self._places, height, width, dtype=self._number_type)
             self._numbers = torch.empty_like(self._here, device=restorer.device, pin_memory=False)
         # The first places lie once more behind the last: every window is in one piece.
         rows, columns = restorer.prepared_size(height, width)
@@ -105,7 +105,7 @@ class PlaneRestorer:
             target: (H, W), where to write the restored plane.
 
         Raises:
-            DeblurError: The network gave a number that is none, or memory ran out.
+            DeblurError: The network gave a value that is NaN or infinite, or memory ran out.
         """
         work = self._workspaces.get()
         try:
@@ -121,13 +121,13 @@ class PlaneRestorer:
         finally:
             self._workspaces.put(work)
 
-    def _upload(self, number: int, read: Read, at: int, work: _Workspace) -> _There:
+    def _upload(self, number: int, read: Read, at: int, work: _Workspace) -> _PlacedFrame:
         """Bring a frame to its place."""
         height, width = self._shape
         frame, exceeds = self._frames[at], []
-        with self._stages.uploading(), self._complete():
+        with self._streams.uploading(), self._complete():
             plane, coding = read(number)
-            if self._stages.on_gpu:
+            if self._streams.on_gpu:
                 np.copyto(self._here[at].numpy(), plane)
                 self._numbers[at].copy_(self._here[at], non_blocking=True)
             for band in self._bands():
@@ -137,27 +137,27 @@ class PlaneRestorer:
             self._restorer.complete(frame, height, width)
             if at < self._length - 1:
                 self._frames[self._places + at].copy_(frame)
-            return _There(exceeds, self._stages.done())
+            return _PlacedFrame(exceeds, self._streams.done())
 
     def _read(
         self, plane: Plane, coding: LumaCoding, at: int, band: slice, work: _Workspace
     ) -> Tensor:
         """Luma of some rows of a frame that lies at a place, in the first of the rows."""
-        numbers = self._numbers[at, band] if self._stages.on_gpu else plane[band]
+        numbers = self._numbers[at, band] if self._streams.on_gpu else plane[band]
         return coding.read(numbers, _part(work.rows[0], band))
 
     def _restore(
         self,
         numbers: Sequence[int],
-        there: Sequence[_There],
+        there: Sequence[_PlacedFrame],
         read: Read,
         work: _Workspace,
         target: Plane,
     ) -> None:
         """Run the network over a window and bring the result back."""
         height, width = self._shape
-        radius, stages = self._restorer.radius, self._stages
-        with stages.computing(), self._complete():
+        radius, streams = self._restorer.radius, self._streams
+        with streams.computing(), self._complete():
             for frame in there:
                 frame.done.wait()
             middle = read(numbers[radius])
@@ -166,19 +166,19 @@ class PlaneRestorer:
                 result, total = self._finished(
                     output[band], *middle, numbers[radius] % self._places, band, exceeds, work
                 )
-                if not stages.on_gpu:
-                    refuse_non_number(float(total))
+                if not streams.on_gpu:
+                    refuse_non_finite_sum(float(total))
                     middle[1].store(result, target[band])
-            if not stages.on_gpu:
+            if not streams.on_gpu:
                 return
             result = result.to(self._number_type)  # the one band that there is
-            computed = stages.done()
-        with stages.downloading(), self._complete():
+            computed = streams.done()
+        with streams.downloading(), self._complete():
             computed.wait()
             work.numbers.copy_(result, non_blocking=True)
             work.total.copy_(total, non_blocking=True)
-            stages.done().synchronize()
-        refuse_non_number(float(work.total))
+            streams.done().synchronize()
+        refuse_non_finite_sum(float(work.total))
         np.copyto(target, work.numbers.numpy())
 
     def _finished(
@@ -206,11 +206,11 @@ class PlaneRestorer:
 
     @contextmanager
     def _complete(self) -> Iterator[None]:
-        """Inside a stage: after an error too, nothing is under way in memory that others get."""
+        """Inside a stream: after an error too, nothing is under way in memory that others get."""
         try:
             yield
         except BaseException:
-            self._stages.done().synchronize()
+            self._streams.done().synchronize()
             raise
 
     def _bands(self) -> Iterator[slice]:
@@ -225,12 +225,12 @@ class PlaneRestorer:
         return torch.stack([self._frames[number % self._places] for number in numbers])
 
     def _workspace(self) -> _Workspace:
-        device, buffer = self._restorer.device, self._stages.buffer
+        device, buffer = self._restorer.device, self._streams.buffer
         rows = [torch.empty(self._band, self._shape[1], device=device) for _ in range(3)]
-        # The stages' streams do not wait for this one: for what brought the weights there, and for
+        # The streams' streams do not wait for this one: for what brought the weights there, and for
         # what else used the memory that is had on it.
-        self._stages.done().synchronize()
-        arrives = self._shape if self._stages.on_gpu else (0, 0)
+        self._streams.done().synchronize()
+        arrives = self._shape if self._streams.on_gpu else (0, 0)
         return _Workspace(
             rows=(rows[0], rows[1], rows[2]),
             numbers=buffer(*arrives, dtype=self._number_type),

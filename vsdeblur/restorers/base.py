@@ -15,8 +15,8 @@ __all__ = [
     "LumaRestorer",
     "Restorer",
     "finish_luma",
-    "refuse_non_number",
-    "refuse_non_numbers",
+    "refuse_non_finite_sum",
+    "refuse_non_finite",
     "window_offsets",
 ]
 
@@ -110,29 +110,29 @@ def finish_luma(output: Tensor, middle: Tensor, work: Tensor, *, adds_middle_fra
     return restored.clamp_(0, 1).add_(middle.sub_(inside))
 
 
-def refuse_non_numbers(output: Tensor) -> Tensor:
+def refuse_non_finite(output: Tensor) -> Tensor:
     """Return a network's output as it is.
 
     Raises:
-        DeblurError: A value in it is not a number, or not finite.
+        DeblurError: A value in it is NaN or infinite.
     """
     # The sum of finite numbers is finite unless they are huge, and takes a fiftieth of the time.
     if not math.isfinite(float(output.sum(dtype=torch.float32))) and not bool(
         output.isfinite().all()
     ):
-        refuse_non_number(math.nan)
+        refuse_non_finite_sum(math.nan)
     return output
 
 
-def refuse_non_number(total: float) -> None:
+def refuse_non_finite_sum(total: float) -> None:
     """Refuse an output by the sum of its values.
 
     Raises:
-        DeblurError: It is not a number, or not finite.
+        DeblurError: It is NaN or infinite.
     """
     if not math.isfinite(total):
         raise DeblurError(
-            "the network gave a value that is not a number; use precision='fp32', and check "
+            "the network gave a value that is NaN or infinite; use precision='fp32', and check "
             "that the clip itself holds none"
         )
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..models import ModelSpec
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
-from .base import finish_luma, refuse_non_numbers
+from .base import finish_luma, refuse_non_finite
 
 __all__ = ["WindowRestorer"]
 
@@ -64,7 +64,7 @@ class WindowRestorer:
         """Restore the middle frame; see `Restorer.restore`.
 
         Raises:
-            DeblurError: The network gave a number that is none.
+            DeblurError: The network gave a value that is NaN or infinite.
         """
         height, width = window.shape[-2:]
         size = self.prepared_size(height, width)
@@ -72,7 +72,7 @@ class WindowRestorer:
         frames[:, :height, :width] = window[:, 0].clamp(0, 1)
         for frame in frames:
             self.complete(frame, height, width)
-        output = refuse_non_numbers(self.run(frames)[:height, :width].float())
+        output = refuse_non_finite(self.run(frames)[:height, :width].float())
         middle = window[self.radius, 0].clone()
         restored = finish_luma(
             output.clone(),

@@ -15,7 +15,7 @@ from ..models.sequence import NUM_MOMENTS
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from ..runtime.tile_network import TileNetwork
-from .base import refuse_non_numbers
+from .base import refuse_non_finite
 from .time_direction import turned
 
 __all__ = ["SequenceOptions", "SequenceRestorer", "multiplier_of"]
@@ -99,7 +99,7 @@ class SequenceRestorer:
             number: The middle frame's number; of no effect.
 
         Raises:
-            DeblurError: The network gave a number that is none.
+            DeblurError: The network gave a value that is NaN or infinite.
             OptionError: Tiles are too small for the model.
         """
         before, middle, after = clamped = window.clamp(0, 1)
@@ -120,7 +120,7 @@ class SequenceRestorer:
         """The network's moments: (1, H, W) in [0, 1] -> (7, 1, H, W) in [0, 1]."""
         height, width = blurred.shape[-2:]
         output = self._run(pad_by_reflection(blurred[None], self._spec.multiple_of))
-        moments = refuse_non_numbers(output[0, :, None, :height, :width].float())
+        moments = refuse_non_finite(output[0, :, None, :height, :width].float())
         # The sum is taken in float32: half precision would show as bands in a gradient.
         return (moments + blurred).clamp_(0, 1) if self._adds_middle_frame else moments.clamp(0, 1)
 

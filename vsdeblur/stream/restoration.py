@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from ..errors import VideoError
-from ..frames.device_streams import Handed, Stages
+from ..frames.device_streams import DeviceStreams, PendingTensor
 from ..restorers import Restorer
 from ..runtime.threads import num_threads
 from .channel import Channel, ChannelAborted
@@ -31,16 +31,16 @@ __all__ = ["Restoration"]
 @dataclass(frozen=True)
 class _Decoded:
     frame: av.VideoFrame
-    picture: Handed
+    picture: PendingTensor
     """What is to be restored of it, (channels, H, W)."""
 
 
 @dataclass(frozen=True)
 class _Restored:
     frame: av.VideoFrame
-    before: Handed
+    before: PendingTensor
     """What was read of it, (channels, H, W)."""
-    pictures: Handed
+    pictures: PendingTensor
     """What became of that, (M, channels, H, W)."""
     shown: list[Shown]
     """When each of them is."""
@@ -84,7 +84,7 @@ class Restoration:
             luma=self._coding.luma,
             scene_threshold=options.scene_threshold,
         )
-        self._stages = Stages(restorer.device)
+        self._streams = DeviceStreams(restorer.device)
         self._cores = torch.get_num_threads()
         self._decoded: Channel[_Decoded | Packet[Stream]] = Channel(options.queue_size)
         groups = max(1, options.queue_size // 2 // restorer.multiplier)
@@ -122,7 +122,7 @@ class Restoration:
 
     def _restore_until_interrupted(self) -> bool:
         try:
-            with self._stages.computing(), num_threads(self._cores):
+            with self._streams.computing(), num_threads(self._cores):
                 for item in self._decoded:
                     if isinstance(item, Packet):
                         self._finished.put(item)
@@ -140,8 +140,8 @@ class Restoration:
             shown = self._timing.moments(
                 self._reader.facts, frame.pts or 0, frame.duration, self._windows.next_pts
             )
-            before = self._stages.handed(window[self._restorer.radius])
-            pictures = self._stages.handed(restored)
+            before = self._streams.pending(window[self._restorer.radius])
+            pictures = self._streams.pending(restored)
             self._finished.put(_Restored(frame, before, pictures, list(shown)))
             self._frames_done += 1
             self._report(
@@ -155,7 +155,7 @@ class Restoration:
     def _decode(self) -> None:
         try:
             # One core is enough for the colours: the network wants them all.
-            with self._stages.uploading(), num_threads(1):
+            with self._streams.uploading(), num_threads(1):
                 for item in self._reader:
                     self._decoded.put(item if isinstance(item, Packet) else self._read(item))
             self._decoded.finish()
@@ -166,7 +166,7 @@ class Restoration:
 
     def _encode(self) -> None:
         try:
-            with self._stages.downloading(), num_threads(1):
+            with self._streams.downloading(), num_threads(1):
                 for item in self._finished:
                     if isinstance(item, Packet):
                         self._writer.write_packet(item)
@@ -179,7 +179,7 @@ class Restoration:
             self._fail(error)
 
     def _read(self, frame: av.VideoFrame) -> _Decoded:
-        return _Decoded(frame, self._stages.handed(self._coding.read(frame)))
+        return _Decoded(frame, self._streams.pending(self._coding.read(frame)))
 
     def _write(self, item: _Restored) -> None:
         planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken())

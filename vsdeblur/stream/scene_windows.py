@@ -10,7 +10,7 @@ import av
 import torch
 from torch import Tensor
 
-from ..frames.device_streams import Handed
+from ..frames.device_streams import PendingTensor
 from ..frames.luma import LumaCoding
 from ..restorers import window_offsets
 
@@ -41,7 +41,9 @@ class SceneWindows:
         self._held: deque[_Held] = deque()
         self._middle = 0  # index in _held of the next frame to give out
 
-    def push(self, frame: av.VideoFrame, picture: Handed) -> Iterator[tuple[av.VideoFrame, Tensor]]:
+    def push(
+        self, frame: av.VideoFrame, picture: PendingTensor
+    ) -> Iterator[tuple[av.VideoFrame, Tensor]]:
         """Add a frame.
 
         Args:

@@ -21,13 +21,13 @@ from .checkpoint import RunFolder
 from .dblrgan.window_task import WindowTask
 from .recipe import Recipe
 from .run_log import RunLog
-from .run_options import Progress, TrainOptions
+from .run_options import TrainOptions, TrainProgress
 from .sequence.sequence_task import SequenceTask
 from .task import Pool, Task, Validation
 from .trainer import Trainer
 from .validation import Score
 
-__all__ = ["Progress", "TrainOptions", "train"]
+__all__ = ["TrainOptions", "TrainProgress", "train"]
 
 TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {
     "dblrgan": WindowTask,
@@ -40,7 +40,7 @@ TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {
 def train(
     stages: Sequence[Recipe],
     options: TrainOptions,
-    report: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[TrainProgress], None] = lambda _: None,
 ) -> Path:
     """Train until the recipe's stages are done or the minutes are over.
 
@@ -136,7 +136,7 @@ class _Run:
         trainer: Trainer,
         folder: RunFolder,
         options: TrainOptions,
-        report: Callable[[Progress], None],
+        report: Callable[[TrainProgress], None],
     ) -> None:
         self._trainer = trainer
         self.validation: Validation | None = None  # the first device's affair
@@ -206,7 +206,7 @@ class _Run:
         # Reading the loss waited for the device: only the clock on the wall knows the rate.
         rate = trainer.recipe.batch_size * len(self._losses) / (time.monotonic() - self._since)
         score = self._timed("evaluation", self._evaluate) if evaluate else None
-        progress = Progress(
+        progress = TrainProgress(
             stage=trainer.recipe.stage,
             step=trainer.step,
             steps=trainer.recipe.steps,

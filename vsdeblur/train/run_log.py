@@ -10,7 +10,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from PIL import Image
 from torch import Tensor
 
-from .run_options import Progress
+from .run_options import TrainProgress
 from .validation import ValidationSet
 
 __all__ = ["RunLog", "write_comparison"]
@@ -26,7 +26,7 @@ class RunLog:
     def __init__(self, folder: Path) -> None:
         self._loggers = [TensorBoardLogger(folder, "logs"), CSVLogger(folder, "csv")]
 
-    def write(self, progress: Progress, learning_rate: float) -> None:
+    def write(self, progress: TrainProgress, learning_rate: float) -> None:
         """Add a point to every curve."""
         values = {
             "loss": progress.loss,

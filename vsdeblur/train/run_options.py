@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .validation import Score
 
-__all__ = ["Progress", "TrainOptions"]
+__all__ = ["TrainOptions", "TrainProgress"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainProgress:
     """How a run stands; given to the caller after every few steps."""
 
     stage: str

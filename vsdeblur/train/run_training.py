@@ -112,9 +112,9 @@ class _Reporter:
         self._said = float("-inf")
 
     def __call__(self, progress: object) -> None:
-        from .loop import Progress
+        from .loop import TrainProgress
 
-        assert isinstance(progress, Progress)
+        assert isinstance(progress, TrainProgress)
         now = time.monotonic()
         if self._start is None or self._stage != progress.stage:
             self._start, self._stage = (progress.step, now), progress.stage

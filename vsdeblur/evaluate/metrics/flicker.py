@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Motion", "dis_flow", "motion_between", "warping_error"]
+__all__ = ["FrameMotion", "dis_flow", "motion_between", "warping_error"]
 
 Plane = NDArray[np.uint8]
 
 
-class Motion(NamedTuple):
+class FrameMotion(NamedTuple):
     """Where the pixels of a frame were in the frame before."""
 
     positions: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Motion(NamedTuple):
     """(H, W): pixels seen in both frames."""
 
 
-def motion_between(before: Plane, frame: Plane) -> Motion:
+def motion_between(before: Plane, frame: Plane) -> FrameMotion:
     """Motion from a sharp frame to the one before.
 
     Args:
@@ -45,10 +45,10 @@ def motion_between(before: Plane, frame: Plane) -> Motion:
     disagreement = np.square(flow + back).sum(-1)
     allowed = 0.01 * (np.square(flow).sum(-1) + np.square(back).sum(-1)) + 0.5
     inside = ((positions >= 0) & (positions <= [width - 1, height - 1])).all(-1)
-    return Motion(positions, (disagreement <= allowed) & inside)
+    return FrameMotion(positions, (disagreement <= allowed) & inside)
 
 
-def warping_error(before: Plane, frame: Plane, motion: Motion) -> float | None:
+def warping_error(before: Plane, frame: Plane, motion: FrameMotion) -> float | None:
     """Mean absolute difference between a frame and the one before, moved onto it.
 
     Args:

@@ -10,9 +10,9 @@ from .published import PROTOCOLS, TEST_SPLITS, Published, published_for
 
 __all__ = [
     "COLUMNS",
-    "Row",
     "Section",
     "Summary",
+    "SummaryRow",
     "formatted",
     "published_columns",
     "summarize",
@@ -34,7 +34,7 @@ MAX_GROUPS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SummaryRow:
     """A line of the table."""
 
     method: str
@@ -47,7 +47,7 @@ class Section:
     """Lines that compare with one another."""
 
     title: str
-    ours: Sequence[Row]
+    ours: Sequence[SummaryRow]
     """The blurred input, the filter's stages, the restored frames, and the sharp ones where they
     have a figure."""
     change: Figures
@@ -133,7 +133,9 @@ def _section(
 ) -> Section:
     figures: Figures = getattr(scores, mean)
     titles = {**states, "sharp": "sharp frames"}
-    rows = [Row(method=name, figures=_columns(figures, state)) for state, name in titles.items()]
+    rows = [
+        SummaryRow(method=name, figures=_columns(figures, state)) for state, name in titles.items()
+    ]
     before, after = _columns(figures, "input"), _columns(figures, "restored")
     return Section(
         title=_title(group, mean, scores),

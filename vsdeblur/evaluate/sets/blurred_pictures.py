@@ -20,7 +20,7 @@ from ...data.kernels import KERNELS, Blur, apply_blur
 from ...data.photos import find_photos
 from ...errors import DataError
 from ..synthetic.cuts import Photos
-from ..synthetic.random_paths import Draw
+from ..synthetic.random_paths import FixedDraw
 from .samples import EvaluationSet, Sample
 
 __all__ = ["BlurredPictures", "open_pictures"]
@@ -104,7 +104,7 @@ def open_pictures(
 def _cuts(photos: Photos, num: int, *, key: int) -> Iterator[Picture]:
     """Sharp pictures; each key gives others."""
     for number in range(num):
-        yield photos.cut(Draw(SEED, key, number), SIZE, SIZE, choices=CHOICES)
+        yield photos.cut(FixedDraw(SEED, key, number), SIZE, SIZE, choices=CHOICES)
 
 
 def _frames(picture: Picture) -> Tensor:

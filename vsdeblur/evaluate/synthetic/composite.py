@@ -14,9 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .random_paths import Draw, Path, Poses, exposure_times, sine_of
+from .random_paths import FixedDraw, Path, Poses, exposure_times, sine_of
 
-__all__ = ["WHITE", "Layer", "Scene", "decode_table", "encode_table", "object_mask"]
+__all__ = ["WHITE", "Composite", "Layer", "decode_table", "encode_table", "object_mask"]
 
 type Ints = NDArray[np.int32]
 type Codes = NDArray[np.uint16]
@@ -55,7 +55,7 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class Composite:
     """What the camera sees."""
 
     background: Layer
@@ -135,7 +135,7 @@ class Scene:
                 yield (seen * (256 - mask) + colour * mask + 128) >> 8
 
 
-def object_mask(draw: Draw, size: int) -> tuple[Ints, tuple[int, int]]:
+def object_mask(draw: FixedDraw, size: int) -> tuple[Ints, tuple[int, int]]:
     """A soft blob with an irregular outline, and where the view's centre is in it (see `Layer`)."""
     radius = draw.uniform(0.12, 0.35) * size
     shift = np.rint((draw.uniforms(2) * 0.6 - 0.3) * size).astype(int)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ...data.photos import opened_picture
 from ...errors import DataError
-from .random_paths import Draw
+from .random_paths import FixedDraw
 
 __all__ = ["Photos", "luma_codes"]
 
@@ -46,7 +46,7 @@ class Photos:
     def __len__(self) -> int:
         return len(self._files)
 
-    def cut(self, draw: Draw, width: int, height: int, *, choices: int) -> Bytes:
+    def cut(self, draw: FixedDraw, width: int, height: int, *, choices: int) -> Bytes:
         """A random place of a random photo: (height, width, 3), RGB.
 
         Of as many places as `choices` says the one with most detail is taken. A photo that is too

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 __all__ = [
     "BELL_DEVIATION",
     "NUM_FRAMES",
-    "Draw",
+    "FixedDraw",
     "Path",
     "Poses",
     "exposure_times",
@@ -35,14 +35,14 @@ type Floats = NDArray[np.float64]
 NUM_FRAMES = 5
 """Frames in a window."""
 BELL_DEVIATION = math.sqrt(8 * (256**2 - 1) / 12)
-"""Standard deviation of `Draw.bell`: the sum of eight bytes."""
+"""Standard deviation of `FixedDraw.bell`: the sum of eight bytes."""
 MAX_TRAVEL = 80.0
 """Longest blur of any frame, in pixels; longer paths are shortened."""
 MAX_EXCURSION = 1.5
 """Furthest that a path leads from where it started, in sizes of the view."""
 
 
-class Draw:
+class FixedDraw:
     """Random numbers that are the same on every machine.
 
     Args:
@@ -144,7 +144,7 @@ class Path:
 GRID = np.array([256.0, 256.0, 2.0**20, 2.0**20])
 
 
-def shake(draw: Draw, exposure: float, length: float, size: int, num_waves: int = 10) -> Path:
+def shake(draw: FixedDraw, exposure: float, length: float, size: int, num_waves: int = 10) -> Path:
     """A random hand-held path along which the middle frame is blurred by `length` pixels.
 
     Where the path happens to rest in the middle frame it is scaled by its mean instead, as in
@@ -173,7 +173,7 @@ def exposure_times(frame: int, exposure: float, count: int) -> Floats:
     return frame - NUM_FRAMES // 2 + ((np.arange(count) + 0.5) / count - 0.5) * exposure
 
 
-def _unit_shake(draw: Draw, size: int, num_waves: int) -> Path:
+def _unit_shake(draw: FixedDraw, size: int, num_waves: int) -> Path:
     frequency = np.rint(0.02 * 50 ** draw.uniforms(num_waves) * 2**30) / 2**30
     ratio = frequency / 0.27
     amplitude = np.sqrt(frequency) / (1 + ratio * ratio * np.sqrt(ratio)) / frequency

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .composite import WHITE, decode_table, encode_table
 from .cuts import luma_codes
-from .random_paths import Draw
+from .random_paths import FixedDraw
 
 __all__ = ["StageLight", "add_lamps"]
 
@@ -39,13 +39,13 @@ class StageLight:
     """(3,), light outside the spots, RGB; 256 = as photographed."""
 
     @classmethod
-    def drawn(cls, draw: Draw) -> StageLight:
+    def drawn(cls, draw: FixedDraw) -> StageLight:
         """Draw one."""
         ambient = np.rint(256 * draw.uniform(0.1, 0.5) * _colour(draw, 0.5))
         return cls(draw.uniform(0.03, 0.16), 64 + draw.below(128), ambient.astype(np.int64))
 
     def lit(
-        self, draw: Draw, photo: NDArray[np.uint8], centre: tuple[int, int], size: int
+        self, draw: FixedDraw, photo: NDArray[np.uint8], centre: tuple[int, int], size: int
     ) -> NDArray[np.int64]:
         """Luma of a photo (H, W, 3) under coloured spots, as 16-bit codes: (H, W).
 
@@ -63,7 +63,7 @@ class StageLight:
         return luma_codes(codes)
 
     def _spots(
-        self, draw: Draw, shape: tuple[int, ...], centre: tuple[int, int], size: int
+        self, draw: FixedDraw, shape: tuple[int, ...], centre: tuple[int, int], size: int
     ) -> Ints:
         """Light on each pixel, (H, W, 3)."""
         light = np.broadcast_to(self.ambient, (*shape, 3)).copy()
@@ -77,7 +77,12 @@ class StageLight:
 
 
 def add_lamps(
-    draw: Draw, radiance: NDArray[np.int32], centre: tuple[int, int], size: int, *, linear: bool
+    draw: FixedDraw,
+    radiance: NDArray[np.int32],
+    centre: tuple[int, int],
+    size: int,
+    *,
+    linear: bool,
 ) -> NDArray[np.int32]:
     """Up to five small lamps in the view, added to radiance (H, W).
 
@@ -99,14 +104,14 @@ def add_lamps(
     return np.minimum(total, WHITE * (MAX_LAMP if linear else 1)).astype(np.int32)
 
 
-def _colour(draw: Draw, strength: float) -> Floats:
+def _colour(draw: FixedDraw, strength: float) -> Floats:
     """A hue at full saturation, mixed with white: (3,), the largest is 1."""
     hue = draw.uniform(0, 6)
     pure = (np.abs((hue - np.array([0.0, 2.0, 4.0]) + 3) % 6 - 3) * -1 + 2).clip(0, 1)
     return 1 - draw.uniform(0, strength) * (1 - pure)
 
 
-def _disc(draw: Draw, x: Floats, y: Floats) -> Floats:
+def _disc(draw: FixedDraw, x: Floats, y: Floats) -> Floats:
     """A round spot with a soft edge, in [0, 1]; x, y in sizes of the view."""
     at = draw.uniforms(2) * 1.2 - 0.6
     radius = draw.uniform(0.12, 0.5)
@@ -114,7 +119,7 @@ def _disc(draw: Draw, x: Floats, y: Floats) -> Floats:
     return _smooth((1 - square) / draw.uniform(0.2, 1.0))
 
 
-def _beam(draw: Draw, x: Floats, y: Floats) -> Floats:
+def _beam(draw: FixedDraw, x: Floats, y: Floats) -> Floats:
     """A cone of light from above, in [0, 1]; x, y in sizes of the view."""
     top = draw.uniform(-0.7, 0.7)
     lean = draw.uniform(-0.6, 0.6)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .composite import WHITE, Layer, Scene, encode_table, object_mask
+from .composite import WHITE, Composite, Layer, encode_table, object_mask
 from .cuts import Photos, luma_codes
-from .random_paths import BELL_DEVIATION, NUM_FRAMES, Draw, Path, shake
+from .random_paths import BELL_DEVIATION, NUM_FRAMES, FixedDraw, Path, shake
 from .stage_light import StageLight, add_lamps
 
 __all__ = ["SUBSETS", "Subset", "Take", "draw_take"]
@@ -51,7 +51,7 @@ SUBSETS = {
 class Take:
     """A scene and its camera; every picture is made when asked for."""
 
-    scene: Scene
+    scene: Composite
     exposure: float
     """Part of the frame interval during which the shutter is open."""
     noise: float
@@ -63,7 +63,7 @@ class Take:
 
     def frame(self, frame: int) -> Bytes:
         """A blurred frame with noise, (H, W); 0 to 4."""
-        draw = Draw(*self.key, 1 + frame)
+        draw = FixedDraw(*self.key, 1 + frame)
         codes = self.scene.exposed(frame, self.exposure).astype(np.int32)
         return _eight_bit(_with_noise(draw, codes, self.noise, self.shot))
 
@@ -92,14 +92,14 @@ def draw_take(
         size: Height and width of the view.
         linear: Whether frames are averaged in linear light.
     """
-    draw = Draw(*key, 0)
+    draw = FixedDraw(*key, 0)
     exposure = draw.uniform(0.35, 1)
     camera = shake(draw, exposure, _camera_blur(draw, subset), size)
     has_object = draw.uniform() < subset.object_share
     moving = shake(draw, exposure, _blur(draw, subset.object_blur, subset) * has_object, size)
     light = StageLight.drawn(draw)
     materials = _Materials(draw, photos, light if subset.stage_light else None, size, linear)
-    scene = Scene(
+    scene = Composite(
         background=materials.background(camera, subset.highlight_share),
         camera=camera,
         front=materials.front() if has_object else None,
@@ -112,12 +112,12 @@ def draw_take(
     return Take(scene=scene, exposure=exposure, noise=noise, shot=draw.uniform(), key=key)
 
 
-def _camera_blur(draw: Draw, subset: Subset) -> float:
+def _camera_blur(draw: FixedDraw, subset: Subset) -> float:
     blur = _blur(draw, subset.camera_blur, subset)
     return 0.0 if draw.uniform() < subset.still_share else blur
 
 
-def _blur(draw: Draw, longest: float, subset: Subset) -> float:
+def _blur(draw: FixedDraw, longest: float, subset: Subset) -> float:
     level = longest * float(draw.uniform() ** subset.blur_exponent)
     return max(1.0, round(level * draw.uniform(0.5, 1) * 1024) / 1024)
 
@@ -126,7 +126,7 @@ def _blur(draw: Draw, longest: float, subset: Subset) -> float:
 class _Materials:
     """Cuts layers from photos and lights them."""
 
-    draw: Draw
+    draw: FixedDraw
     photos: Photos
     light: StageLight | None
     size: int
@@ -178,7 +178,7 @@ def _with_highlights(table: NDArray[np.int32], gain: float) -> NDArray[np.int32]
 
 
 def _with_noise(
-    draw: Draw, codes: NDArray[np.int32], noise: float, shot: float
+    draw: FixedDraw, codes: NDArray[np.int32], noise: float, shot: float
 ) -> NDArray[np.int32]:
     """Add sensor noise to 16-bit codes, (H, W); it grows with brightness as far as `shot` says."""
     brightness = (np.arange(256) + 0.5) / 256

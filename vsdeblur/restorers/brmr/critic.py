@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...models.pix2pix import CELL
 from ...runtime.network import Network
-from ..base import refuse_non_numbers
+from ..base import refuse_non_finite
 from .regions import Window
 
 __all__ = ["Change", "Critic", "margin"]
@@ -117,7 +117,7 @@ class Critic:
         maps: list[Tensor] = []
         for start in range(0, len(pairs), at_once):
             output = self._network(torch.stack(list(pairs[start : start + at_once])))
-            maps.extend(refuse_non_numbers(output.float()))
+            maps.extend(refuse_non_finite(output.float()))
         return maps
 
 

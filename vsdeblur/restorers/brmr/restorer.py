@@ -19,7 +19,7 @@ from ...runtime.fitting import FittedNetwork
 from ...runtime.network import Network
 from ...runtime.tile_network import TileNetwork
 from ...runtime.tiling import FEATHER
-from ..base import refuse_non_numbers
+from ..base import refuse_non_finite
 from .critic import Critic, margin
 from .overlay import draw_overlay
 from .refining import Candidate, refine
@@ -149,7 +149,7 @@ class BRMRRestorer:
             number: The frame's number, which seeds the dropout.
 
         Raises:
-            DeblurError: A network gave a number that is none.
+            DeblurError: A network gave a value that is NaN or infinite.
             OptionError: Tiles are too small for the model.
         """
         options = self.options
@@ -188,7 +188,7 @@ class BRMRRestorer:
             (H, W), in [0, 1], 1 = blurred; and delta of the picture.
 
         Raises:
-            DeblurError: The critic gave a number that is none.
+            DeblurError: The critic gave a value that is NaN or infinite.
         """
         blurred = pad_by_reflection(frame.clamp(0, 1), CELL)
         with self._lock:
@@ -233,7 +233,7 @@ class BRMRRestorer:
 
     def _generated(self, output: Tensor, pictures: Tensor) -> Tensor:
         """What a generator makes of pictures, (N, 3, H, W), in [0, 1]."""
-        output = refuse_non_numbers(output.float())
+        output = refuse_non_finite(output.float())
         # The sum is taken in float32: half precision would show as bands in a gradient.
         return (output + pictures if self._adds_middle_frame else output).clamp(0, 1)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ...models.discriminator import BLUR, SHARP
 from ..trained_critic import TrainedCritic
 
-__all__ = ["Critic", "adversarial_loss"]
+__all__ = ["WindowCritic", "adversarial_loss"]
 
 
 def adversarial_loss(restored: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def adversarial_loss(restored: Tensor) -> Tensor:
     return restored[:, BLUR].mean()  # the two probabilities sum to 1
 
 
-class Critic(TrainedCritic):
+class WindowCritic(TrainedCritic):
     """A discriminator in training.
 
     Args:

@@ -19,7 +19,7 @@ from ..run_options import TrainOptions
 from ..synthesis.sources import PhotoSource, Source, VideoSource
 from ..trainer import Trainer
 from ..validation import Score, ValidationSet
-from .adversarial import Critic
+from .adversarial import WindowCritic
 
 __all__ = ["WindowTask", "WindowTrainer"]
 
@@ -91,7 +91,7 @@ class WindowTask:
             network = FrameDiscriminator(
                 crop=stage.crop, width=settings.width, hidden=settings.hidden
             )
-            trainer.critic = Critic(network, settings.learning_rate, fabric)
+            trainer.critic = WindowCritic(network, settings.learning_rate, fabric)
         return trainer
 
     def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> WindowPool:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from .blur_settings import BlurSettings
 
-__all__ = ["Draw", "Motion", "frame_times", "motion_of_length", "travel"]
+__all__ = ["CameraPath", "Draw", "frame_times", "motion_of_length", "travel"]
 
 
 @dataclass(frozen=True)
-class Motion:
+class CameraPath:
     """N paths, each a drift and K sinusoids for shift, rotation and zoom.
 
     At time t the view's pixel p shows the place scale(t) * p + offset(t).
@@ -37,10 +37,10 @@ class Motion:
         x, y, rotation, zoom = path.unbind(-1)
         return torch.polar(zoom.exp(), rotation), torch.complex(x, y)
 
-    def scaled(self, factor: Tensor) -> Motion:
+    def scaled(self, factor: Tensor) -> CameraPath:
         """The same paths, each `factor` times as far; (N,)."""
         factor = factor[:, None]
-        return Motion(
+        return CameraPath(
             self.frequency, self.phase, self.amplitude * factor[..., None], self.drift * factor
         )
 
@@ -64,7 +64,7 @@ class Draw:
 
 def motion_of_length(
     draw: Draw, settings: BlurSettings, exposure: Tensor, length: Tensor
-) -> Motion:
+) -> CameraPath:
     """A random path along which the middle frame's view travels `length` pixels.
 
     Where the path happens to rest in the middle frame it is scaled by its mean instead: the
@@ -78,7 +78,7 @@ def motion_of_length(
     return motion.scaled(torch.minimum(length / unit, bound))
 
 
-def _hand_shake(draw: Draw, settings: BlurSettings, num: int, num_waves: int = 10) -> Motion:
+def _hand_shake(draw: Draw, settings: BlurSettings, num: int, num_waves: int = 10) -> CameraPath:
     """A random camera path of unit strength with the spectrum of a hand-held phone.
 
     Gyroscope logs of a phone show angular speed about flat up to 8 Hz and falling as f**-2.5
@@ -93,10 +93,10 @@ def _hand_shake(draw: Draw, settings: BlurSettings, num: int, num_waves: int = 1
     size = draw.normal(num, num_waves, 4)
     phase = draw.uniform(0, 2 * torch.pi, num, num_waves, 4)
     drift = draw.normal(num, 4) * strength * draw.uniform(0, 1, num, 1)
-    return Motion(frequency, phase, size * strength[:, None] * amplitude[..., None], drift)
+    return CameraPath(frequency, phase, size * strength[:, None] * amplitude[..., None], drift)
 
 
-def travel(motion: Motion, exposure: Tensor, settings: BlurSettings) -> Tensor:
+def travel(motion: CameraPath, exposure: Tensor, settings: BlurSettings) -> Tensor:
     """Pixels that a corner of the view travels during each frame's exposure, (N, T)."""
     times = frame_times(settings, exposure, 17)
     scale, offset = motion.pose(times.flatten(1))

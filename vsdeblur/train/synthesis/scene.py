@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .blur_settings import BlurSettings
-from .camera import Draw, Motion
+from .camera import CameraPath, Draw
 
 __all__ = ["Scene", "object_mask"]
 
@@ -25,14 +25,16 @@ class Scene:
         self._with_object = cutout[:, -1].flatten(1).any(1).nonzero()[:, 0]
         self._position = positions(settings.size, background.device)
 
-    def average(self, camera: Motion, moving: Motion, times: Tensor, per_frame: int) -> Tensor:
+    def average(
+        self, camera: CameraPath, moving: CameraPath, times: Tensor, per_frame: int
+    ) -> Tensor:
         """Mean of the views of each frame, (N, T, C, H, W); `times` is (N, T, count)."""
         total = self.views(camera, moving, times[:, :, 0])
         for index in range(1, per_frame):  # one view a frame at a time: memory stays small
             total += self.views(camera, moving, times[:, :, index])
         return total / per_frame
 
-    def views(self, camera: Motion, moving: Motion, times: Tensor) -> Tensor:
+    def views(self, camera: CameraPath, moving: CameraPath, times: Tensor) -> Tensor:
         """Sharp views at the given times, (N, M) -> (N, M, C, H, W)."""
         pose = camera.pose(times)
         seen = _sample(self._background, self._position, *pose)
@@ -45,7 +47,7 @@ class Scene:
         seen[chosen] = torch.lerp(seen[chosen], colour, mask)
         return seen
 
-    def flow(self, camera: Motion, moving: Motion, first: Tensor, last: Tensor) -> Tensor:
+    def flow(self, camera: CameraPath, moving: CameraPath, first: Tensor, last: Tensor) -> Tensor:
         """Displacement from the view at `first` to the one at `last` (N, 1 each): (N, 2, H, W)."""
         start, end = camera.pose(first), camera.pose(last)
         background = self._displacement(start, end)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .blur_settings import BlurSettings
-from .camera import Draw, Motion, frame_times, motion_of_length, travel
+from .camera import CameraPath, Draw, frame_times, motion_of_length, travel
 from .scene import Scene, object_mask
 
 __all__ = ["BlurSettings", "Exposure", "degrade", "synthesize"]
@@ -129,7 +129,7 @@ def blur_lengths(draw: Draw, settings: BlurSettings, num: int) -> tuple[Tensor, 
 
 
 def _subframe_times(
-    settings: BlurSettings, exposure: Tensor, camera: Motion, moving: Motion
+    settings: BlurSettings, exposure: Tensor, camera: CameraPath, moving: CameraPath
 ) -> tuple[Tensor, int]:
     longest = (travel(camera, exposure, settings) + travel(moving, exposure, settings)).amax()
     count = min(int(longest.ceil()) + 1, 2 * settings.max_subframes)
