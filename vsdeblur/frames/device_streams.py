@@ -65,7 +65,7 @@ def _stream(device: torch.device, name: str, number: int = 0) -> torch.cuda.Stre
 
 
 class DeviceStreams:
-    """A stream for each leg of the way on a CUDA device; on the CPU nothing, since threads overlap there.
+    """A stream for each leg of the way on a CUDA device; on the CPU none: threads overlap there.
 
     Args:
         device: Where the work is done.

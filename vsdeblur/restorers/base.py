@@ -15,8 +15,8 @@ __all__ = [
     "LumaRestorer",
     "Restorer",
     "finish_luma",
-    "refuse_non_finite_sum",
     "refuse_non_finite",
+    "refuse_non_finite_sum",
     "window_offsets",
 ]
 
