@@ -12,6 +12,7 @@ from vsdeblur import restorers
 from vsdeblur.models import MODELS
 from vsdeblur.models.brmr import BRMRNetworks, build_paper_brmr
 from vsdeblur.restorers import load_restorer
+from vsdeblur.restorers.base import Outcome, Restorer
 from vsdeblur.restorers.brmr.restorer import BRMROptions, BRMRRestorer
 from vsdeblur.runtime import compile as compile_module
 from vsdeblur.runtime.weights import save_weights
@@ -259,24 +260,18 @@ def planes_of():
     return lambda frame: [np.array(np.asarray(frame[p])) for p in range(frame.format.num_planes)]
 
 
-class StubRestorer:
+class StubRestorer(Restorer):
     """A stand-in algorithm: any other change to a picture is then the front end's."""
 
-    radius, multiplier, channels = 2, 1, 1
+    radius, channels = 2, 1
     device = torch.device("cpu")
-    frame_type, adds_middle_frame, num_streams = torch.float32, False, 1
 
     def __init__(self, function):
-        self.restore = function
+        self._function = function
 
-    def prepared_size(self, height, width):
-        return height, width
-
-    def complete(self, frame, height, width):
-        assert frame.shape == (height, width)
-
-    def run(self, frames):
-        return self.restore(frames[:, None])[0, 0]
+    def run(self, window, size, number=0):
+        assert window.shape == (5, 1, *size)
+        return Outcome(self._function(window))
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vsdeblur.errors import DeblurError, OptionError
+from vsdeblur.frames.ring import window_offsets
 from vsdeblur.models import MODELS
-from vsdeblur.restorers import window_offsets
 from vsdeblur.restorers.dblrgan import WindowRestorer
 
 CPU = torch.device("cpu")

@@ -16,11 +16,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from simulated_cuda.device import SimulatedCUDA
+from vsdeblur.frames import frame_restorer
 from vsdeblur.frames import luma as luma_module
-from vsdeblur.frames import plane_restorer as planes
 from vsdeblur.frames.colour import YUVCoding
+from vsdeblur.frames.frame_restorer import FrameRestorer, Source
 from vsdeblur.frames.luma import LumaCoding
-from vsdeblur.frames.plane_restorer import PlaneRestorer
 from vsdeblur.models import MODELS
 from vsdeblur.restorers import _RESTORERS, _Loaded, base, sequence
 from vsdeblur.restorers import time_direction as order
@@ -68,7 +68,7 @@ def fake(monkeypatch):
     SimulatedCUDA().install(monkeypatch)
     monkeypatch.setattr(fitting, "free_memory", lambda device: None)
     values = itertools.count()
-    for module in (base, brmr, critic, order, planes):
+    for module in (base, brmr, critic, order, frame_restorer):
         monkeypatch.setattr(module, "float", lambda tensor: next(values) / 1e6, raising=False)
     monkeypatch.setattr(sequence.torch, "equal", lambda one, other: False)
     monkeypatch.setattr(FakeTensor, "tolist", lambda tensor: list(range(tensor.numel())))
@@ -169,10 +169,11 @@ def test_a_sequence_is_opened_twice(fake):
 @pytest.mark.parametrize("bits", [8, 10])
 def test_planes_are_restored_from_numbers_to_numbers(fake, bits):
     coding = LumaCoding(bits=bits)
-    whole = PlaneRestorer(make_restorer("dblrgan", "fast"), 50, 70, coding, in_flight=2)
+    whole = FrameRestorer(make_restorer("dblrgan", "fast"), 50, 70, coding, in_flight=2)
     plane = np.zeros((50, 70), coding.number_type)  # below black
     for numbers in ([0, 0, 0, 1, 2], range(5)):
-        whole.restore(numbers, lambda n: (plane, coding), np.empty_like(plane))
+        sources = [Source([plane], coding)] * 5
+        whole.restore(list(numbers), sources, [[np.empty_like(plane)]])
 
 
 @pytest.mark.parametrize("coding", [LumaCoding(bits=8), LumaCoding(bits=16, is_float=True)])

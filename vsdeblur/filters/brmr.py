@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import vapoursynth as vs
 
 from ..errors import DeblurError
-from ..frames.device_streams import DeviceStreams
+from ..frames.frame_restorer import FrameRestorer
 from ..manifest import load_manifest
-from ..restorers import load_restorer
-from ..restorers.brmr.restorer import BRMRRestorer, BRMRResult
-from ..runtime.heap import frame_done
-from .clips import check_clip, refuse_fields
-from .rgb import from_rgb, read_planes, to_rgb, write_planes
+from ..restorers import Restorer, load_restorer
+from .clips import check_clip, from_rgb, to_rgb
+from .windows import Sources, map_frames, refuse_fields
 
 __all__ = ["brmr"]
 
-ITERATIONS, SHARPNESS, SHARPNESS_INPUT = "BRMRIterations", "BRMRSharpness", "BRMRSharpnessInput"
-WINDOWS = "BRMRWindows"
-PROPERTIES = [ITERATIONS, SHARPNESS, SHARPNESS_INPUT, WINDOWS]
-SKIPPED = "_VSDeblurSkipped"
+IN_FLIGHT = 4
+"""Frames at work at once at most: the networks take one at a time, others are on their way."""
+WINDOWS, SKIPPED = "BRMRWindows", "_VSDeblurSkipped"
+FACTS = {
+    "iterations": "BRMRIterations",
+    "sharpness": "BRMRSharpness",
+    "sharpness_input": "BRMRSharpnessInput",
+    "skipped": SKIPPED,
+}
+"""What the restorer calls a fact -> the frame property."""
+PROPERTIES = ["BRMRIterations", "BRMRSharpness", "BRMRSharpnessInput", WINDOWS]
 
 
 def brmr(
@@ -99,41 +108,26 @@ def brmr(
         restorer = load_restorer("brmr", **checked)
     except DeblurError as error:
         raise vs.Error(f"brmr: {error}") from error
-    assert isinstance(restorer, BRMRRestorer)
     if output in ("heatmap", "mask"):
         return _maps(clip, restorer)
-    return _pictures(clip, restorer)
+    return _pictures(clip, restorer, is_overlay=output == "overlay")
 
 
-def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
+def _pictures(clip: vs.VideoNode, restorer: Restorer, *, is_overlay: bool) -> vs.VideoNode:
     """The restored clip, or the overlay, in the clip's format."""
-    rgb, streams = to_rgb(clip), DeviceStreams(restorer.device)
-    overlay = restorer.options.output == "overlay"
+    rgb = to_rgb(clip)
+    sources, frames = Sources(rgb, planes=3), _frame_restorer(rgb, restorer)
 
     def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        source, frame = f
-        try:
-            refuse_fields(source)
-            with streams.uploading():
-                there = streams.pending(read_planes(frame, restorer.device))
-            with streams.computing():
-                picture = there.taken()
-                result = restorer.analyse(picture, n)
-                drawn = restorer.overlay(picture, result) if overlay else result.restored
-                made = streams.pending(drawn)
-        except DeblurError as error:
-            raise vs.Error(f"brmr: {error}") from error
-        with streams.downloading():
-            restored = write_planes(frame, made.taken())
-        _tell(restored, result)
-        restored.props[SKIPPED] = result.skipped and not overlay
-        frame_done()
+        frame, source = f
+        refuse_fields(source)
+        restored = frame.copy()
+        outcome = frames.restore([n], [sources.of(frame)], [sources.planes(restored)])
+        _tell(restored, outcome.facts)
+        restored.props[SKIPPED] &= not is_overlay
         return restored
 
-    # ModifyFrame alone calls `restore` one frame at a time; inside FrameEval several run at once.
-    restored = rgb.std.FrameEval(
-        lambda n: rgb.std.ModifyFrame([clip, rgb], restore), clip_src=[clip, rgb]
-    )
+    restored = map_frames(rgb, [rgb, clip], restore, name="brmr")
     converted = from_rgb(restored, clip)
     # What is left alone comes from the clip itself: resampled chroma would not be the same.
     chosen = clip.std.FrameEval(
@@ -144,46 +138,35 @@ def _pictures(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
     return chosen.std.CopyFrameProps(restored, props=PROPERTIES)
 
 
-def _maps(clip: vs.VideoNode, restorer: BRMRRestorer) -> vs.VideoNode:
+def _maps(clip: vs.VideoNode, restorer: Restorer) -> vs.VideoNode:
     """The heat map or the mask, GRAYS."""
-    rgb, streams = to_rgb(clip), DeviceStreams(restorer.device)
+    rgb = to_rgb(clip)
     blank = clip.std.BlankClip(format=vs.GRAYS, keep=True)
-    shows_heat = restorer.options.output == "heatmap"
+    sources, frames = Sources(rgb, planes=3), _frame_restorer(rgb, restorer)
 
     def draw(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         empty, source, frame = f
-        try:
-            refuse_fields(source)
-            with streams.uploading():
-                there = streams.pending(read_planes(frame, restorer.device))
-            with streams.computing():
-                if shows_heat:
-                    picture, sharpness = restorer.heatmap(there.taken())
-                else:
-                    result = restorer.analyse(there.taken(), n)
-                    picture = result.mask
-                made = streams.pending(picture)
-        except DeblurError as error:
-            raise vs.Error(f"brmr: {error}") from error
-        with streams.downloading():
-            drawn = write_planes(empty, made.taken()[None])
-        if shows_heat:
-            drawn.props[SHARPNESS_INPUT] = sharpness
-        else:
-            _tell(drawn, result)
-        frame_done()
+        refuse_fields(source)
+        drawn = empty.copy()
+        outcome = frames.restore([n], [sources.of(frame)], [[np.asarray(drawn[0])]])
+        _tell(drawn, outcome.facts)
         return drawn
 
-    maps = blank.std.FrameEval(
-        lambda n: blank.std.ModifyFrame([blank, clip, rgb], draw), clip_src=[blank, clip, rgb]
-    )
+    maps = map_frames(blank, [blank, clip, rgb], draw, name="brmr")
     return maps.std.CopyFrameProps(clip).std.CopyFrameProps(maps, props=PROPERTIES)
 
 
-def _tell(frame: vs.VideoFrame, result: BRMRResult) -> None:
+def _frame_restorer(rgb: vs.VideoNode, restorer: Restorer) -> FrameRestorer:
+    coding = Sources(rgb, planes=3).coding
+    return FrameRestorer(
+        restorer, rgb.height, rgb.width, coding, min(vs.core.num_threads, IN_FLIGHT)
+    )
+
+
+def _tell(frame: vs.VideoFrame, facts: Mapping[str, Any]) -> None:
     """Write into a frame's properties how it came about."""
-    frame.props[ITERATIONS] = result.iterations
-    frame.props[SHARPNESS] = result.sharpness
-    frame.props[SHARPNESS_INPUT] = result.sharpness_input
-    if result.windows:
-        frame.props[WINDOWS] = [number for window in result.windows for number in window]
+    for fact, name in FACTS.items():
+        if fact in facts:
+            frame.props[name] = facts[fact]
+    if facts.get("windows"):
+        frame.props[WINDOWS] = [number for window in facts["windows"] for number in window]

@@ -1,17 +1,16 @@
-"""VapourSynth frames <-> luma tensors, and the clips that a luma filter takes."""
+"""Clips of any format <-> clips of the format that a filter works in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import vapoursynth as vs
 
 from ..errors import UnsupportedClipError
-from ..frames.luma import LumaCoding
+from ..frames.colour import default_matrix
 from ..manifest import load_manifest
 
-__all__ = ["check_clip", "coding_of", "coding_of_clip", "on_luma", "repeated", "write_luma"]
+__all__ = ["check_clip", "from_rgb", "on_luma", "repeated", "to_rgb"]
 
 
 def check_clip(clip: object) -> vs.VideoNode:
@@ -46,44 +45,6 @@ def check_clip(clip: object) -> vs.VideoNode:
     return clip
 
 
-def refuse_fields(frame: vs.VideoFrame) -> None:
-    """Refuse an interlaced frame.
-
-    Raises:
-        UnsupportedClipError: `_FieldBased` says that it is.
-    """
-    field_based = frame.props.get("_FieldBased", 0)
-    if field_based:
-        order = {1: "bottom", 2: "top"}.get(int(field_based), "unknown")
-        raise UnsupportedClipError(
-            f"clip must be progressive, got field-based frames ({order} field first); deinterlace "
-            "it first, or if it is progressive after all, add .std.SetFieldBased(0)"
-        )
-
-
-def coding_of(frame: vs.VideoFrame) -> LumaCoding:
-    """How a YUV or GRAY frame codes luma; limited range unless `_Range` says 1 (full)."""
-    return LumaCoding(
-        bits=frame.format.bits_per_sample,
-        is_float=frame.format.sample_type == vs.FLOAT,
-        full_range=frame.props.get("_Range", 0) == 1,
-    )
-
-
-def coding_of_clip(clip: vs.VideoNode) -> LumaCoding:
-    """How a YUV or GRAY clip codes luma, but for the range: that is each frame's own."""
-    return LumaCoding(
-        bits=clip.format.bits_per_sample, is_float=clip.format.sample_type == vs.FLOAT
-    )
-
-
-def write_luma(frame: vs.VideoFrame, plane: np.ndarray) -> vs.VideoFrame:
-    """A copy of a frame with another luma plane (H, W); chroma and properties stay."""
-    copy = frame.copy()
-    np.copyto(np.asarray(copy[0]), plane)
-    return copy
-
-
 def on_luma(
     clip: vs.VideoNode,
     filter_luma: Callable[[vs.VideoNode], vs.VideoNode],
@@ -112,3 +73,43 @@ def on_luma(
 def repeated(clip: vs.VideoNode, count: int) -> vs.VideoNode:
     """A clip with each frame so many times, its duration divided and the frame rate multiplied."""
     return vs.core.std.Interleave([clip] * count) if count > 1 else clip
+
+
+def to_rgb(clip: vs.VideoNode) -> vs.VideoNode:
+    """The clip as RGBS, read with each frame's own matrix, range and chroma siting.
+
+    Where `_Matrix` says nothing, large frames are taken as BT.709 and small ones as BT.601.
+    """
+    # To the resizer fields would be pictures of their own; the filters refuse them in plain words.
+    progressive = clip.std.RemoveFrameProps("_FieldBased")
+    is_yuv = clip.format.color_family == vs.YUV
+    matrix = {"matrix_in": default_matrix(clip.width, clip.height)} if is_yuv else {}
+    return progressive.resize.Bicubic(format=vs.RGBS, **matrix)
+
+
+def from_rgb(rgb: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
+    """An RGBS clip in another clip's format, each frame with that clip's matrix, range and siting.
+
+    Args:
+        rgb: RGBS clip.
+        clip: A clip of the same size and length; frame properties come from it, all of them.
+    """
+    is_rgb = clip.format.color_family == vs.RGB
+    converted: dict[tuple[object, ...], vs.VideoNode] = {}
+
+    def convert(n: int, f: vs.VideoFrame) -> vs.VideoNode:
+        props = f.props
+        target = {"range": int(props.get("_Range", vs.RANGE_FULL if is_rgb else vs.RANGE_LIMITED))}
+        if not is_rgb:
+            matrix = int(props.get("_Matrix", vs.MATRIX_UNSPECIFIED))
+            unknown = matrix == vs.MATRIX_UNSPECIFIED
+            target["matrix"] = default_matrix(clip.width, clip.height) if unknown else matrix
+        if "_ChromaLocation" in props:
+            target["chromaloc"] = int(props["_ChromaLocation"])
+        key = tuple(target.items())
+        if key not in converted:
+            converted[key] = rgb.resize.Bicubic(format=clip.format.id, **target)
+        return converted[key]
+
+    result = clip.std.FrameEval(convert, prop_src=clip, clip_src=[rgb])
+    return result.std.CopyFrameProps(clip)

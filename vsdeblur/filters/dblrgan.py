@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-import numpy as np
 import vapoursynth as vs
 
 from ..errors import DeblurError
-from ..frames.luma import LumaCoding
-from ..frames.plane_restorer import PlaneRestorer
 from ..manifest import load_manifest
 from ..restorers import load_restorer
-from ..restorers.base import LumaRestorer
-from ..runtime.heap import frame_done
-from .clips import check_clip, coding_of, coding_of_clip, on_luma, refuse_fields
-from .windows import frame_offsets, mark_cuts, shifted
+from .clips import check_clip, on_luma
+from .windows import restore_windows
 
-__all__ = ["dblrgan", "restore_windows"]
-
-IN_FLIGHT = 4
-"""Frames at work at once at most: one on its way there, one in the network, one on its way back,
-and one that its thread is slow with; each further stream has another."""
+__all__ = ["dblrgan"]
 
 
 def dblrgan(
@@ -79,46 +68,4 @@ def dblrgan(
         restorer = load_restorer("dblrgan", **checked)
     except DeblurError as error:
         raise vs.Error(f"dblrgan: {error}") from error
-    in_steps = cast(LumaRestorer, restorer)
-    return on_luma(clip, lambda luma: restore_windows(luma, in_steps, threshold, "dblrgan"))
-
-
-def restore_windows(
-    clip: vs.VideoNode, restorer: LumaRestorer, threshold: float | None, name: str
-) -> vs.VideoNode:
-    """Run a luma restorer over every frame's window.
-
-    Args:
-        clip: YUV or GRAY clip.
-        restorer: One channel, one frame out per frame in.
-        threshold: Scene threshold; None = believe the frame properties.
-        name: Filter's name, for error messages.
-    """
-    num_frames, radius = clip.num_frames, restorer.radius
-    in_flight = min(vs.core.num_threads, IN_FLIGHT + restorer.num_streams)
-    planes = PlaneRestorer(restorer, clip.height, clip.width, coding_of_clip(clip), in_flight)
-    marked = mark_cuts(clip) if threshold is not None else clip
-    clips = [shifted(marked, offset) for offset in range(-radius, radius + 1)]
-    if marked is not clip:
-        clips.append(clip)
-
-    def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        window = f[: 2 * radius + 1]
-        middle = window[radius] if marked is clip else f[-1]
-
-        def read(number: int) -> tuple[np.ndarray, LumaCoding]:
-            frame = window[radius + number - n]
-            return np.asarray(frame[0]), coding_of(frame)
-
-        try:
-            refuse_fields(middle)
-            offsets = frame_offsets(n, num_frames, window, threshold)
-            restored = middle.copy()
-            planes.restore([n + offset for offset in offsets], read, np.asarray(restored[0]))
-        except DeblurError as error:
-            raise vs.Error(f"{name}: {error}") from error
-        frame_done()
-        return restored
-
-    # ModifyFrame alone calls `restore` one frame at a time; inside FrameEval several run at once.
-    return clip.std.FrameEval(lambda n: clip.std.ModifyFrame(clips, restore), clip_src=clips)
+    return on_luma(clip, lambda luma: restore_windows(luma, restorer, threshold, "dblrgan"))

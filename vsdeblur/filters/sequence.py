@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import torch
 import vapoursynth as vs
-from numpy.typing import NDArray
 
 from ..errors import DeblurError, UnsupportedClipError
 from ..frames.chroma_motion import ChromaMotion, require_opencv
-from ..frames.device_streams import DeviceStreams, PendingTensor
+from ..frames.frame_restorer import FrameRestorer, Plane
+from ..frames.ring import FrameRing
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from ..restorers.sequence import SequenceRestorer, multiplier_of
-from ..runtime.heap import frame_done
-from .clips import check_clip, coding_of, on_luma, refuse_fields, repeated, write_luma
+from .clips import check_clip, on_luma, repeated
 from .frame_times import TIME_PROPERTIES, place_in_time
-from .windows import FrameCache, frame_offsets, mark_cuts, shifted
+from .windows import Sources, Windows, map_frames, refuse_fields
 
 __all__ = ["sequence"]
 
@@ -132,10 +130,10 @@ def _check_length(clip: vs.VideoNode, depth: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _Moments:
     """The moments of a frame."""
 
-    luma: list[NDArray[np.generic]]
+    luma: list[Plane]
     """Code values."""
     motion: ChromaMotion | None
     """None = chroma stays."""
@@ -145,59 +143,52 @@ def _opened(
     clip: vs.VideoNode, restorer: SequenceRestorer, threshold: float | None
 ) -> vs.VideoNode:
     """The moments of a YUV or GRAY clip."""
-    num_frames, multiplier, radius = clip.num_frames, restorer.multiplier, restorer.radius
+    multiplier = restorer.multiplier
     exposure = Fraction(restorer.options.exposure).limit_denominator(1000)
-    moves = restorer.options.chroma == "flow" and clip.format.num_planes > 1
-    waiting = 2 + vs.core.num_threads // multiplier
-    groups: FrameCache[_Group] = FrameCache(capacity=waiting)
-    cache: FrameCache[PendingTensor] = FrameCache(capacity=2 * radius + waiting)
-    streams = DeviceStreams(restorer.device)
-    marked = mark_cuts(clip) if threshold is not None else clip
-    window_clips = [shifted(marked, offset) for offset in range(-radius, radius + 1)]
-    clips = [repeated(each, multiplier) for each in (clip, *window_clips)]
+    in_flight = 2 + vs.core.num_threads // multiplier
+    opener, windows = _Opener(clip, restorer, in_flight), Windows(clip, restorer.radius, threshold)
+    opened: FrameRing[_Moments] = FrameRing(in_flight)
+    clips = [repeated(each, multiplier) for each in (clip, *windows.clips)]
 
     def moment(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        middle, *window = f
+        middle, *around = f
         number, index = divmod(n, multiplier)
-        try:
-            refuse_fields(middle)
-            group = groups.get(number, lambda: made(number, window))
-        except DeblurError as error:
-            raise vs.Error(f"sequence: {error}") from error
-        frame = write_luma(middle, group.luma[index])
-        if group.motion is not None:
-            _move_chroma(frame, group.motion, index)
+        refuse_fields(middle)
+        frame = middle.copy()
+        window = windows.of(number, around)
+        with opened.window([number], lambda *_: opener.moments(*window)) as (moments,):
+            np.copyto(np.asarray(frame[0]), moments.luma[index])
+            if moments.motion is not None:
+                _move_chroma(frame, moments.motion, index)
         place_in_time(frame.props, index, multiplier, exposure)
-        frame_done()
         return frame
-
-    def made(number: int, window: list[vs.VideoFrame]) -> _Group:
-        offsets = frame_offsets(number, num_frames, window, threshold)
-        there = [uploaded(number + offset, window[radius + offset]) for offset in offsets]
-        with streams.computing():
-            luma = torch.stack([frame.taken() for frame in there])
-            restored = streams.pending(restorer.restore(luma, number))
-        middle = window[radius]
-        coding = coding_of(middle)
-        with streams.downloading():
-            moments = restored.taken()
-            motion = ChromaMotion(moments, np.asarray(middle[1]).shape) if moves else None
-            return _Group([coding.encode(moment) for moment in moments], motion)
-
-    def uploaded(number: int, frame: vs.VideoFrame) -> PendingTensor:
-        def upload() -> PendingTensor:
-            with streams.uploading():
-                return streams.pending(
-                    coding_of(frame).decode(np.asarray(frame[0]), restorer.device)
-                )
-
-        return cache.get(number, upload)
 
     times = clips[0]
     if exposure < 1:  # the last moment of each group lasts longer
         times = times.std.BlankClip(fpsnum=0, fpsden=1, keep=True)
-    # ModifyFrame alone calls `moment` one frame at a time; inside FrameEval several run at once.
-    return times.std.FrameEval(lambda n: clips[0].std.ModifyFrame(clips, moment), clip_src=clips)
+    return map_frames(clips[0], clips, moment, name="sequence", like=times)
+
+
+class _Opener:
+    """Opens frames of a YUV or GRAY clip."""
+
+    def __init__(self, clip: vs.VideoNode, restorer: SequenceRestorer, in_flight: int) -> None:
+        self._multiplier = restorer.multiplier
+        self._sources = Sources(clip, planes=1)
+        self._moves_chroma = restorer.options.chroma == "flow" and clip.format.num_planes > 1
+        self._frames = FrameRestorer(
+            restorer, clip.height, clip.width, self._sources.coding, in_flight
+        )
+
+    def moments(self, numbers: list[int], window: list[vs.VideoFrame]) -> _Moments:
+        """The moments of a window's middle frame."""
+        sources = [self._sources.of(frame) for frame in window]
+        middle = window[len(window) // 2]
+        luma = [np.empty_like(sources[0].planes[0]) for _ in range(self._multiplier)]
+        outcome = self._frames.restore(numbers, sources, [[plane] for plane in luma])
+        if not self._moves_chroma:
+            return _Moments(luma, None)
+        return _Moments(luma, ChromaMotion(outcome.pictures, np.asarray(middle[1]).shape))
 
 
 def _move_chroma(frame: vs.VideoFrame, motion: ChromaMotion, index: int) -> None:

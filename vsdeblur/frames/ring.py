@@ -1,4 +1,4 @@
-"""Places for the frames that windows are made of: each frame filled in once, shared, reused."""
+"""Which frames fill a window, and places for them: each is filled in once, shared, reused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition
 
-__all__ = ["FrameRing"]
+__all__ = ["FrameRing", "window_offsets"]
 
 
 @dataclass
@@ -85,3 +85,27 @@ class FrameRing[Item]:
 
 def _fits[Item](number: int, place: _Place[Item]) -> bool:
     return place.number == number or place.users == 0
+
+
+def window_offsets(cuts: Sequence[bool]) -> list[int]:
+    """Which frames fill a window that must not cross a scene change.
+
+    Args:
+        cuts: For each two neighbouring frames of the window, in order, whether a scene change
+            (or the end of the clip) lies between them; 2 * radius values.
+
+    Returns:
+        2 * radius + 1 offsets from the middle frame; beyond a cut the last frame before it is
+        repeated.
+
+    >>> window_offsets([False, False, True, False])
+    [-2, -1, 0, 0, 0]
+    >>> window_offsets([True, False, False, False])
+    [-1, -1, 0, 1, 2]
+    """
+    radius = len(cuts) // 2
+    before, after = [0], [0]
+    for distance in range(1, radius + 1):
+        before.append(before[-1] - (-before[-1] == distance - 1 and not cuts[radius - distance]))
+        after.append(after[-1] + (after[-1] == distance - 1 and not cuts[radius + distance - 1]))
+    return [*reversed(before), *after[1:]]

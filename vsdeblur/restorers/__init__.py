@@ -19,13 +19,13 @@ from ..runtime.device import resolve_device, resolve_dtype
 from ..runtime.network import Network
 from ..runtime.tile_network import TileNetwork
 from ..runtime.weights import sha256_of
-from .base import Restorer, window_offsets
+from .base import Restorer
 from .brmr.restorer import BRMROptions, BRMRRestorer
 from .dblrgan import WindowRestorer
 from .loading import find_weights, load_parts
 from .sequence import SequenceOptions, SequenceRestorer
 
-__all__ = ["Restorer", "load_restorer", "window_offsets"]
+__all__ = ["Restorer", "load_restorer"]
 
 
 class _Loaded(NamedTuple):

@@ -3,47 +3,92 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import DeblurError
 
-__all__ = [
-    "LumaRestorer",
-    "Restorer",
-    "finish_luma",
-    "refuse_non_finite",
-    "refuse_non_finite_sum",
-    "window_offsets",
-]
+__all__ = ["Outcome", "Restorer", "refuse_non_finite", "refuse_non_finite_sum"]
 
 
-class Restorer(Protocol):
-    """Restores frames; knows tensors only, no clip and no file. Safe to call from any thread."""
+@dataclass(frozen=True)
+class Outcome:
+    """What `Restorer.run` made of a window, before `Restorer.finish`."""
 
-    @property
-    def radius(self) -> int:
-        """Temporal radius: frames needed on each side of the one being restored."""
-        ...
+    pictures: Tensor
+    """(multiplier, channels, H, W), float; one channel where a picture is grey."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """How it came about, by what the restorer's class calls it."""
 
-    @property
-    def multiplier(self) -> int:
-        """Frames out per frame in."""
-        ...
 
-    @property
-    def channels(self) -> int:
-        """1: luma only; 3: RGB."""
-        ...
+class Restorer(ABC):
+    """Restores frames; knows tensors only, no clip and no file. Safe to call from any thread.
 
-    @property
-    def device(self) -> torch.device:
-        """Where windows must be."""
-        ...
+    `restore` does it all. Its steps can be had one by one, so that a frame is prepared once
+    whatever windows it is in, and finished row by row: every frame, clamped to [0, 1], is
+    `complete`d; the window is `run`; `finish` makes the restored pictures.
+    """
 
+    radius: int
+    """Temporal radius: frames needed on each side of the one being restored."""
+    multiplier: int = 1
+    """Frames out per frame in."""
+    channels: int
+    """1: luma only; 3: RGB."""
+    device: torch.device
+    """Where windows must be."""
+    frame_type: torch.dtype = torch.float32
+    """What prepared frames are made of."""
+    num_streams: int = 1
+    """Frames that a GPU may work on at once."""
+    adds_middle_frame: bool = False
+    """Whether `finish` adds the middle frame to what `run` gives."""
+
+    def prepared_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a prepared frame, at least those of the frame itself."""
+        return height, width
+
+    def complete(self, frame: Tensor, height: int, width: int) -> None:  # noqa: B027
+        """Fill a prepared frame, (channels, h, w), beyond the frame's own height and width."""
+
+    @abstractmethod
+    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+        """Run the networks over a window.
+
+        Args:
+            window: (2 * radius + 1, channels, h, w), prepared frames, on `device`.
+            size: Height H and width W of the frames themselves.
+            number: The middle frame's number, from 0: where noise is asked for, it seeds it.
+        """
+
+    def finish(self, pictures: Tensor, middle: Tensor | None, *, exceeds: bool = True) -> Tensor:
+        """Make restored pictures of what `run` gave: all of them, or some rows.
+
+        Args:
+            pictures: (..., rows, W), float32; they are overwritten.
+            middle: (..., rows, W), float32, the middle frame as it came; it is overwritten. None
+                = it neither exceeds [0, 1] nor is to be added.
+            exceeds: Whether the middle frame may lie beyond [0, 1].
+
+        Returns:
+            (..., rows, W), float32. Where the input lies beyond [0, 1], so may the output.
+        """
+        inside = middle.clamp(0, 1) if middle is not None and exceeds else middle
+        if self.adds_middle_frame and inside is not None:
+            # The sum is taken in float32: half precision would show as bands in a gradient.
+            pictures.add_(inside)
+        pictures.clamp_(0, 1)
+        if exceeds and middle is not None and inside is not None:
+            # Blacks and whites beyond the nominal range are kept, not cut off.
+            pictures.add_(middle.sub_(inside))
+        return pictures
+
+    @torch.inference_mode()
     def restore(self, window: Tensor, number: int = 0) -> Tensor:
         """Restore the middle frame of a window.
 
@@ -55,59 +100,26 @@ class Restorer(Protocol):
         Returns:
             (multiplier, channels, H, W), float32, on `device`. Where the input lies beyond
             [0, 1], so may the output.
+
+        Raises:
+            DeblurError: The network gave a value that is NaN or infinite.
+            OptionError: Tiles are too small for the model.
         """
-        ...
+        pictures = self.run(self._prepared(window), (window.shape[-2], window.shape[-1]), number)
+        output = refuse_non_finite(pictures.pictures.float()).clone()
+        middle = window[self.radius].expand(len(output), -1, -1, -1)[:, : output.shape[1]]
+        return self.finish(output, middle.clone()).expand(-1, self.channels, -1, -1)
 
-
-class LumaRestorer(Restorer, Protocol):
-    """A restorer of luma whose `restore` can be had in steps, some of them row by row.
-
-    Every frame, clamped to [0, 1], is `complete`d; the window is `run`; `finish_luma` makes the
-    restored frame. So a frame is prepared once, whatever windows it is in.
-    """
-
-    @property
-    def frame_type(self) -> torch.dtype:
-        """What prepared frames are made of."""
-        ...
-
-    @property
-    def adds_middle_frame(self) -> bool:
-        """Whether what `run` gives is a residual."""
-        ...
-
-    @property
-    def num_streams(self) -> int:
-        """Frames that a GPU may work on at once."""
-        ...
-
-    def prepared_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of a prepared frame, at least those of the frame itself."""
-        ...
-
-    def complete(self, frame: Tensor, height: int, width: int) -> None:
-        """Fill a prepared frame, (h, w), beyond the height and width of the frame itself."""
-        ...
-
-    def run(self, frames: Tensor) -> Tensor:
-        """Run the network over a window: (2 * radius + 1, h, w), prepared -> (h, w)."""
-        ...
-
-
-def finish_luma(output: Tensor, middle: Tensor, work: Tensor, *, adds_middle_frame: bool) -> Tensor:
-    """Make a restored frame of a network's output.
-
-    Args:
-        output: (rows, W), float32; it is overwritten, and returned.
-        middle: (rows, W), float32, the middle frame; it is overwritten.
-        work: (rows, W), float32; it is overwritten.
-        adds_middle_frame: Whether the output is a residual.
-    """
-    inside = torch.clamp(middle, 0, 1, out=work)
-    # The sum is taken in float32: half precision would show as bands in a gradient.
-    restored = output.add_(inside) if adds_middle_frame else output
-    # Blacks and whites beyond the nominal range are kept, not cut off.
-    return restored.clamp_(0, 1).add_(middle.sub_(inside))
+    def _prepared(self, window: Tensor) -> Tensor:
+        length, channels, height, width = window.shape
+        frames = torch.empty(
+            length, channels, *self.prepared_size(height, width),
+            dtype=self.frame_type, device=self.device,
+        )  # fmt: skip
+        frames[..., :height, :width] = window.clamp(0, 1)
+        for frame in frames:
+            self.complete(frame, height, width)
+        return frames
 
 
 def refuse_non_finite(output: Tensor) -> Tensor:
@@ -135,27 +147,3 @@ def refuse_non_finite_sum(total: float) -> None:
             "the network gave a value that is NaN or infinite; use precision='fp32', and check "
             "that the clip itself holds none"
         )
-
-
-def window_offsets(cuts: Sequence[bool]) -> list[int]:
-    """Which frames fill a window that must not cross a scene change.
-
-    Args:
-        cuts: For each two neighbouring frames of the window, in order, whether a scene change
-            (or the end of the clip) lies between them; 2 * radius values.
-
-    Returns:
-        2 * radius + 1 offsets from the middle frame; beyond a cut the last frame before it is
-        repeated.
-
-    >>> window_offsets([False, False, True, False])
-    [-2, -1, 0, 0, 0]
-    >>> window_offsets([True, False, False, False])
-    [-1, -1, 0, 1, 2]
-    """
-    radius = len(cuts) // 2
-    before, after = [0], [0]
-    for distance in range(1, radius + 1):
-        before.append(before[-1] - (-before[-1] == distance - 1 and not cuts[radius - distance]))
-        after.append(after[-1] + (after[-1] == distance - 1 and not cuts[radius + distance - 1]))
-    return [*reversed(before), *after[1:]]

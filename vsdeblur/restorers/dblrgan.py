@@ -10,13 +10,13 @@ from torch import Tensor
 from ..models import ModelSpec
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
-from .base import finish_luma, refuse_non_finite
+from .base import Outcome, Restorer
 
 __all__ = ["WindowRestorer"]
 
 
-class WindowRestorer:
-    """Restores the middle frame of a window with one run of a network; a `LumaRestorer`.
+class WindowRestorer(Restorer):
+    """Restores the middle frame of a window with one run of a network.
 
     Args:
         network: The compiled network, in the model's inference form.
@@ -27,8 +27,6 @@ class WindowRestorer:
         frame_type: Precision in which the network takes frames.
         num_streams: Frames that a GPU may work on at once.
     """
-
-    multiplier = 1
 
     def __init__(
         self,
@@ -59,40 +57,18 @@ class WindowRestorer:
         # GPU what is locked is giving it its work, not the work.
         self._lock = Lock()
 
-    @torch.inference_mode()
-    def restore(self, window: Tensor, number: int = 0) -> Tensor:
-        """Restore the middle frame; see `Restorer.restore`.
-
-        Raises:
-            DeblurError: The network gave a value that is NaN or infinite.
-        """
-        height, width = window.shape[-2:]
-        size = self.prepared_size(height, width)
-        frames = torch.empty(len(window), *size, dtype=self.frame_type, device=self.device)
-        frames[:, :height, :width] = window[:, 0].clamp(0, 1)
-        for frame in frames:
-            self.complete(frame, height, width)
-        output = refuse_non_finite(self.run(frames)[:height, :width].float())
-        middle = window[self.radius, 0].clone()
-        restored = finish_luma(
-            output.clone(),
-            middle,
-            torch.empty_like(middle),
-            adds_middle_frame=self.adds_middle_frame,
-        )
-        return restored[None, None]
-
     def prepared_size(self, height: int, width: int) -> tuple[int, int]:
-        """What the network takes; see `LumaRestorer.prepared_size`."""
+        """What the network takes; see `Restorer.prepared_size`."""
         return height + -height % self._multiple_of, width + -width % self._multiple_of
 
     def complete(self, frame: Tensor, height: int, width: int) -> None:
-        """Repeat the bottom and right edge; see `LumaRestorer.complete`."""
-        frame[:height, width:] = frame[:height, width - 1 : width]
-        frame[height:] = frame[height - 1]
+        """Repeat the bottom and right edge; see `Restorer.complete`."""
+        frame[:, :height, width:] = frame[:, :height, width - 1 : width]
+        frame[:, height:] = frame[:, height - 1 : height]
 
     @torch.inference_mode()
-    def run(self, frames: Tensor) -> Tensor:
-        """See `LumaRestorer.run`."""
+    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+        """See `Restorer.run`; the number is of no effect."""
+        height, width = size
         with self._lock:
-            return self._network(frames.unsqueeze(0))[0, 0]
+            return Outcome(self._network(window[None, :, 0])[..., :height, :width])

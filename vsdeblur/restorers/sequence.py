@@ -14,8 +14,9 @@ from ..models.layers import pad_by_reflection
 from ..models.sequence import NUM_MOMENTS
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
+from ..runtime.threads import num_threads
 from ..runtime.tile_network import TileNetwork
-from .base import refuse_non_finite
+from .base import Outcome, Restorer
 from .time_direction import turned
 
 __all__ = ["SequenceOptions", "SequenceRestorer", "multiplier_of"]
@@ -44,7 +45,7 @@ def multiplier_of(depth: int) -> int:
     return NUM_MOMENTS if depth == 1 else NUM_MOMENTS * (multiplier_of(depth - 1) - 1)
 
 
-class SequenceRestorer:
+class SequenceRestorer(Restorer):
     """Opens the middle frame of a window of three; the other two only say which way time runs.
 
     Args:
@@ -82,13 +83,14 @@ class SequenceRestorer:
             values_per_pixel=spec.values_per_pixel,
             tile_network=tile_network,
         )
-        self._adds_middle_frame = adds_middle_frame
+        self._is_residual = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.
         self._lock = Lock()
+        self._cores = torch.get_num_threads()
 
     @torch.inference_mode()
-    def restore(self, window: Tensor, number: int = 0) -> Tensor:
-        """The moments of the middle frame, in order; see `Restorer.restore`.
+    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+        """The moments of the middle frame, in order; see `Restorer.run`.
 
         Beyond depth 1 each neighbouring pair of moments is averaged and opened in turn (section
         4.3). All moments lie inside the exposure.
@@ -96,21 +98,20 @@ class SequenceRestorer:
         Args:
             window: (3, 1, H, W). A neighbour equal to the middle frame, as at the ends of a scene,
                 counts as missing.
+            size: H and W.
             number: The middle frame's number; of no effect.
 
         Raises:
-            DeblurError: The network gave a value that is NaN or infinite.
             OptionError: Tiles are too small for the model.
         """
-        before, middle, after = clamped = window.clamp(0, 1)
-        with self._lock:
+        before, middle, after = window
+        with self._lock, num_threads(self._cores):
             moments = self._opened(middle)
             if self.options.order:
                 moments = turned(moments, _unlike(middle, before), _unlike(middle, after))
             for _ in range(1, self.options.depth):
                 moments = torch.cat([self._between(a, b) for a, b in pairwise(moments)])
-        # Blacks and whites beyond the nominal range are kept, not cut off.
-        return moments + (window[1] - clamped[1])
+        return Outcome(moments)
 
     def _between(self, start: Tensor, end: Tensor) -> Tensor:
         """The moments from one to the next, which also say which way they run."""
@@ -120,9 +121,9 @@ class SequenceRestorer:
         """The network's moments: (1, H, W) in [0, 1] -> (7, 1, H, W) in [0, 1]."""
         height, width = blurred.shape[-2:]
         output = self._run(pad_by_reflection(blurred[None], self._spec.multiple_of))
-        moments = refuse_non_finite(output[0, :, None, :height, :width].float())
+        moments = output[0, :, None, :height, :width].float()
         # The sum is taken in float32: half precision would show as bands in a gradient.
-        return (moments + blurred).clamp_(0, 1) if self._adds_middle_frame else moments.clamp(0, 1)
+        return (moments + blurred).clamp_(0, 1) if self._is_residual else moments.clamp(0, 1)
 
 
 def _unlike(middle: Tensor, neighbour: Tensor) -> Tensor | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..errors import EngineError, OptionError
 from .backends.eager import compile_eager, eager_obstacle
@@ -22,7 +21,7 @@ from .backends.tensorrt_rtx import (
 )
 from .heap import keep_for_next_frame
 from .network import Network, NetworkSource
-from .threads import num_threads
+from .threads import on_all_cores
 
 __all__ = ["BACKENDS", "Backend", "Choice", "choose", "compile_network", "is_current"]
 
@@ -149,13 +148,7 @@ def _compiled(
     if device.type != "cpu":
         return network
     keep_for_next_frame()
-    cores = torch.get_num_threads()
-
-    def run(frames: Tensor) -> Tensor:
-        with num_threads(cores):  # the calling thread may have kept to one
-            return network(frames)
-
-    return run
+    return on_all_cores(network)
 
 
 def _compile_best(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
-__all__ = ["num_threads"]
+__all__ = ["num_threads", "on_all_cores"]
 
 
 @contextmanager
@@ -23,3 +24,14 @@ def num_threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def on_all_cores(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A network that takes as many threads as this one has now, whoever calls it."""
+    cores = torch.get_num_threads()
+
+    def run(frames: Tensor) -> Tensor:
+        with num_threads(cores):  # the calling thread may have kept to one
+            return network(frames)
+
+    return run

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..frames.device_streams import PendingTensor
 from ..frames.luma import LumaCoding
-from ..restorers import window_offsets
+from ..frames.ring import window_offsets
 
 __all__ = ["SceneWindows"]
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from ...data.datasets import DATASETS, SPLITS, PairedVideo, open_dataset
 from ...data.photos import find_photos
 from ...errors import DataError, OptionError
-from ...restorers import window_offsets
+from ...frames.ring import window_offsets
 from ..synthetic import SUBSETS, SyntheticBenchmark
 from .blurred_pictures import open_pictures
 from .samples import EvaluationSet, Sample

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from ...models.layers import dropout_noise, pad_by_reflection
 from ...models.pix2pix import CELL
 from ...runtime.fitting import FittedNetwork
 from ...runtime.network import Network
+from ...runtime.threads import num_threads
 from ...runtime.tile_network import TileNetwork
 from ...runtime.tiling import FEATHER
-from ..base import refuse_non_finite
+from ..base import Outcome, Restorer, refuse_non_finite
 from .critic import Critic, margin
 from .overlay import draw_overlay
 from .refining import Candidate, refine
@@ -55,10 +57,12 @@ class BRMROptions:
 
 @dataclass(frozen=True, kw_only=True)
 class BRMRResult:
-    """A restored picture and how it came about."""
+    """What becomes of a picture, and how it came about."""
 
     restored: Tensor
     """(3, H, W), float32."""
+    change: Tensor
+    """(3, H, W), float32: by what it differs from the input."""
     windows: tuple[Window, ...]
     """The accepted windows, in order; the same one may come back in a later round."""
     iterations: int
@@ -74,8 +78,19 @@ class BRMRResult:
     skipped: bool
     """Whether the input was sharp enough to be left alone."""
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All but what is as large as the picture."""
+        return {
+            "iterations": self.iterations,
+            "sharpness": self.sharpness,
+            "sharpness_input": self.sharpness_input,
+            "windows": self.windows,
+            "skipped": self.skipped,
+        }
 
-class BRMRRestorer:
+
+class BRMRRestorer(Restorer):
     """Restores a picture with an image generator, a critic and a patch generator.
 
     Args:
@@ -94,7 +109,6 @@ class BRMRRestorer:
     """
 
     radius = 0
-    multiplier = 1
     channels = 3
 
     def __init__(
@@ -122,23 +136,38 @@ class BRMRRestorer:
         self._patch = networks["g_patch"]
         self._refiner_sees_input = spec.refiner_sees_input
         self._critic = Critic(networks["d_image"], spec.critic_reach)
-        self._adds_middle_frame = adds_middle_frame
+        self.adds_middle_frame = options.output == "restored"  # what `run` gives is the change
+        self._is_residual = adds_middle_frame
+        self._cores = torch.get_num_threads()
         # One frame at a time uses all cores; several at once only get in each other's way.
         self._lock = Lock()
 
-    def restore(self, window: Tensor, number: int = 0) -> Tensor:
-        """What `options.output` asks for; see `Restorer.restore`. Maps come as grey pictures."""
-        frame = window[0]
+    @torch.inference_mode()
+    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+        """What `options.output` asks for; see `Restorer.run`. Maps are grey.
+
+        Facts are those of `BRMRResult`; of a heat map, `sharpness_input` alone.
+
+        Raises:
+            DeblurError: A network gave a value that is NaN or infinite.
+            OptionError: Tiles are too small for the model.
+        """
+        if self.options.output == "heatmap":
+            heatmap, sharpness = self.heatmap(window[0])
+            return Outcome(heatmap[None, None], {"sharpness_input": sharpness})
+        result = self._analysed(window[0], number)
         match self.options.output:
-            case "heatmap":
-                picture = self.heatmap(frame)[0].expand_as(frame)
             case "mask":
-                picture = self.analyse(frame, number).mask.expand_as(frame)
+                picture = result.mask[None]
             case "overlay":
-                picture = self.overlay(frame, self.analyse(frame, number))
+                picture = draw_overlay(window[0], result.heatmap, result.windows)
             case _:
-                picture = self.analyse(frame, number).restored
-        return picture.unsqueeze(0)
+                picture = result.change
+        return Outcome(picture[None], result.facts)
+
+    def finish(self, pictures: Tensor, middle: Tensor | None, *, exceeds: bool = True) -> Tensor:
+        """Add the change to the picture; see `Restorer.finish`. Maps are as they are."""
+        return pictures.add_(middle) if middle is not None and self.adds_middle_frame else pictures
 
     @torch.inference_mode()
     def analyse(self, frame: Tensor, number: int = 0) -> BRMRResult:
@@ -152,25 +181,31 @@ class BRMRRestorer:
             DeblurError: A network gave a value that is NaN or infinite.
             OptionError: Tiles are too small for the model.
         """
+        result = self._analysed(frame.clamp(0, 1), number)
+        # Blacks and whites beyond the nominal range are kept, not cut off.
+        return replace(result, restored=frame + result.change)
+
+    def _analysed(self, clamped: Tensor, number: int) -> BRMRResult:
         options = self.options
-        height, width = frame.shape[-2:]
-        clamped = frame.clamp(0, 1)
+        height, width = clamped.shape[-2:]
         blurred = pad_by_reflection(clamped, CELL)
-        with self._lock, self._noise(number):
+        with self._lock, num_threads(self._cores), self._noise(number):
             start = Candidate(blurred, self._critic.look(blurred, blurred))
             sharpness_input = _confidence(start.heat)
             skipped = options.skip_above is not None and sharpness_input > options.skip_above
             final = start if skipped else self._algorithm(blurred)
+            mask = self._mask(final.windows, blurred)[:height, :width]
+            heatmap = _upsampled(start.heat, height, width)
         change = options.strength * (final.picture[:, :height, :width] - clamped)
         return BRMRResult(
-            # Blacks and whites beyond the nominal range are kept, not cut off.
-            restored=frame + change,
+            restored=clamped + change,
+            change=change,
             windows=tuple(window.clipped(height, width) for window in final.windows),
             iterations=final.iterations,
             sharpness_input=sharpness_input,
             sharpness=_confidence(final.heat),
-            heatmap=_upsampled(start.heat, height, width),
-            mask=self._mask(final.windows, blurred)[:height, :width],
+            heatmap=heatmap,
+            mask=mask,
             skipped=skipped,
         )
 
@@ -191,7 +226,7 @@ class BRMRRestorer:
             DeblurError: The critic gave a value that is NaN or infinite.
         """
         blurred = pad_by_reflection(frame.clamp(0, 1), CELL)
-        with self._lock:
+        with self._lock, num_threads(self._cores):
             heat = self._critic.look(blurred, blurred)
         return _upsampled(heat, frame.shape[-2], frame.shape[-1]), _confidence(heat)
 
@@ -235,7 +270,7 @@ class BRMRRestorer:
         """What a generator makes of pictures, (N, 3, H, W), in [0, 1]."""
         output = refuse_non_finite(output.float())
         # The sum is taken in float32: half precision would show as bands in a gradient.
-        return (output + pictures if self._adds_middle_frame else output).clamp(0, 1)
+        return (output + pictures if self._is_residual else output).clamp(0, 1)
 
     def _mask(self, windows: tuple[Window, ...], picture: Tensor) -> Tensor:
         height, width = picture.shape[-2:]

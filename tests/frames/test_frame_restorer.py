@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.frames import plane_restorer as planes
+from vsdeblur.frames import frame_restorer
+from vsdeblur.frames.frame_restorer import FrameRestorer, Source
 from vsdeblur.frames.luma import LumaCoding
-from vsdeblur.frames.plane_restorer import PlaneRestorer
 from vsdeblur.models import MODELS
 from vsdeblur.restorers.dblrgan import WindowRestorer
 
@@ -51,6 +51,11 @@ def make_planes(rng):
     return make
 
 
+def restore(whole, numbers, planes, codings, target):
+    sources = [Source([planes[number]], codings[number]) for number in numbers]
+    whole.restore(list(numbers), sources, [[target]])
+
+
 def expected(restorer, coding, window):
     luma = torch.stack([coding.decode(plane, restorer.device) for plane in window])
     return coding.encode(restorer.restore(luma)[0])
@@ -62,15 +67,15 @@ def expected(restorer, coding, window):
 def test_numbers_are_those_that_the_restorer_gives(
     monkeypatch, network, make_planes, coding, adds_middle_frame, device
 ):
-    monkeypatch.setattr(planes, "BAND_PIXELS", 4 * 30)
+    monkeypatch.setattr(frame_restorer, "BAND_PIXELS", 4 * 30)
     where = torch.device(device)
     restorer = WindowRestorer(network.to(where), FAST, where, adds_middle_frame=adds_middle_frame)
     source = make_planes(coding, 30)
-    whole = PlaneRestorer(restorer, 21, 30, coding, in_flight=2)
+    whole = FrameRestorer(restorer, 21, 30, coding, in_flight=2)
     target = np.empty_like(source[0])
     for numbers in [[0, 0, 0, 1, 2], *(range(n, n + 5) for n in range(24)), [7, 7, 8, 9, 9]]:
         numbers = list(numbers)
-        whole.restore(numbers, lambda n: (source[n], coding), target)
+        restore(whole, numbers, source, [coding] * 30, target)
         np.testing.assert_array_equal(
             target, expected(restorer, coding, [source[n] for n in numbers])
         )
@@ -79,10 +84,10 @@ def test_numbers_are_those_that_the_restorer_gives(
 def test_each_frame_may_have_its_own_range(network, make_planes):
     restorer = WindowRestorer(network, FAST, torch.device("cpu"), adds_middle_frame=True)
     source = make_planes(FULL, 5)
-    whole = PlaneRestorer(restorer, 21, 30, LIMITED, in_flight=1)
+    whole = FrameRestorer(restorer, 21, 30, LIMITED, in_flight=1)
     codings = [LIMITED, FULL, FULL, LIMITED, FULL]
     target = np.empty_like(source[0])
-    whole.restore(range(5), lambda n: (source[n], codings[n]), target)
+    restore(whole, range(5), source, codings, target)
     luma = [c.decode(p, restorer.device) for c, p in zip(codings, source, strict=True)]
     np.testing.assert_array_equal(target, FULL.encode(restorer.restore(torch.stack(luma))[0]))
 
@@ -92,10 +97,7 @@ def test_no_more_frames_are_at_work_than_allowed(make_planes, device):
     where, source = torch.device(device), make_planes(FULL, 40)
     lock, running, most = threading.Lock(), 0, 0
 
-    def read(number):
-        return source[number], FULL
-
-    class Counting(PlaneRestorer):
+    class Counting(FrameRestorer):
         def _restore(self, *arguments):
             nonlocal running, most
             with lock:
@@ -113,7 +115,7 @@ def test_no_more_frames_are_at_work_than_allowed(make_planes, device):
 
     def restored(n):
         target = np.empty_like(source[0])
-        whole.restore(range(n - 2, n + 3), read, target)
+        restore(whole, range(n - 2, n + 3), source, [FULL] * 40, target)
         return target
 
     with ThreadPoolExecutor(6) as pool:
@@ -135,9 +137,9 @@ def test_a_number_that_is_none_is_refused_and_leaves_room_for_the_next(make_plan
         return output
 
     restorer = WindowRestorer(network, FAST, where, adds_middle_frame=False)
-    whole = PlaneRestorer(restorer, 21, 30, FULL, in_flight=1)
+    whole = FrameRestorer(restorer, 21, 30, FULL, in_flight=1)
     target = np.empty_like(source[0])
-    with pytest.raises(DeblurError, match="not a number"):
-        whole.restore(range(5), lambda n: (source[n], FULL), target)
-    whole.restore(range(5), lambda n: (source[n], FULL), target)
+    with pytest.raises(DeblurError, match="NaN or infinite"):
+        restore(whole, range(5), source, [FULL] * 5, target)
+    restore(whole, range(5), source, [FULL] * 5, target)
     np.testing.assert_array_equal(target, source[2])

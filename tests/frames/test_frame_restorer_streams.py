@@ -11,13 +11,13 @@ from simulated_cuda.stand_ins import Event
 from torch import nn
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.frames import plane_restorer as planes
+from vsdeblur.frames import frame_restorer
 from vsdeblur.frames.device_streams import DeviceStreams
+from vsdeblur.frames.frame_restorer import FrameRestorer, Source
 from vsdeblur.frames.luma import LumaCoding
-from vsdeblur.frames.plane_restorer import PlaneRestorer
+from vsdeblur.frames.ring import window_offsets
 from vsdeblur.models import MODELS
 from vsdeblur.restorers import dblrgan
-from vsdeblur.restorers.base import window_offsets
 from vsdeblur.restorers.dblrgan import WindowRestorer
 
 FAST = MODELS["dblrgan"]["fast"]
@@ -28,13 +28,13 @@ HEIGHT, WIDTH, FRAMES = 9, 12, 30
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """A simulated device, on which `PlaneRestorer` works with tensors of the CPU."""
+    """A simulated device, on which `FrameRestorer` works with tensors of the CPU."""
     cuda = SimulatedCUDA()
     cuda.install(monkeypatch)
     monkeypatch.setattr(dblrgan, "Lock", cuda.lock)
     on_gpu = torch.device("cuda", 0)
     monkeypatch.setattr(
-        planes, "DeviceStreams", lambda device, streams: DeviceStreams(on_gpu, streams)
+        frame_restorer, "DeviceStreams", lambda device, streams: DeviceStreams(on_gpu, streams)
     )
     return cuda
 
@@ -49,7 +49,7 @@ def source(rng):
 
 @pytest.fixture
 def make_planes(cuda):
-    """Makes a `PlaneRestorer` and its network, whose weights come on the default stream."""
+    """Makes a `FrameRestorer` and its network, whose weights come on the default stream."""
 
     def make(streams=1, in_flight=3):
         with cuda.watching():
@@ -58,7 +58,7 @@ def make_planes(cuda):
                 network.requires_grad_(False), FAST, CPU, adds_middle_frame=True,
                 num_streams=streams,
             )  # fmt: skip
-            return PlaneRestorer(restorer, HEIGHT, WIDTH, CODING, in_flight)
+            return FrameRestorer(restorer, HEIGHT, WIDTH, CODING, in_flight)
 
     return make
 
@@ -69,9 +69,10 @@ def window_of(number):
     return [number + o for o in window_offsets([not 0 <= n < FRAMES - 1 for n in pairs])]
 
 
-def restore(whole, source, number):
-    target = np.zeros_like(source[0])
-    whole.restore(window_of(number), lambda n: (source[n], CODING), target)
+def restore(whole, source, number, codings=None):
+    target, numbers = np.zeros_like(source[0]), window_of(number)
+    codings = codings or [CODING] * FRAMES
+    whole.restore(numbers, [Source([source[n]], codings[n]) for n in numbers], [[target]])
     return target
 
 
@@ -134,10 +135,13 @@ def test_what_failed_is_over_before_its_memory_is_used_again(
     if not waits:  # the test can fail
         monkeypatch.setattr(whole, "_complete", contextlib.nullcontext)
 
-    def read(number):
-        if where == "read" and number == 4:
+    class Unreadable(LumaCoding):
+        def exceeds(self, plane):
             raise DeblurError("no such frame")
-        return source[number], CODING
+
+    codings = [CODING] * FRAMES
+    if where == "read":
+        codings[4] = Unreadable(bits=8)
 
     def network(frames, run=whole._restorer._network):
         run(frames)
@@ -148,7 +152,7 @@ def test_what_failed_is_over_before_its_memory_is_used_again(
             if where == "network":
                 patched.setattr(whole._restorer, "_network", network)
             with pytest.raises(DeblurError):
-                whole.restore(range(5), read, np.zeros_like(source[0]))
+                restore(whole, source, 2, codings)
         later = 2 + whole._places  # at the same places
         plane = restore(whole, source, later)
     assert bool(cuda.races.found) != waits, cuda.races.found
