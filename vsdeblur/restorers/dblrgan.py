@@ -11,8 +11,9 @@ from ..models import ModelSpec
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from .base import finish_luma, refuse_non_finite
+from .loaded_model import LoadedModel
 
-__all__ = ["WindowRestorer"]
+__all__ = ["WindowRestorer", "make_dblrgan"]
 
 
 class WindowRestorer:
@@ -96,3 +97,18 @@ class WindowRestorer:
         """See `LumaRestorer.run`."""
         with self._lock:
             return self._network(frames.unsqueeze(0))[0, 0]
+
+
+def make_dblrgan(
+    loaded: LoadedModel, tile: tuple[int, int] | None, *, num_streams: int = 1
+) -> WindowRestorer:
+    """The filter's algorithm; see `RestorerFactory`."""
+    return WindowRestorer(
+        loaded.networks[""],
+        loaded.spec,
+        loaded.device,
+        tile,
+        adds_middle_frame=loaded.adds_middle_frame,
+        frame_type=loaded.dtype,
+        num_streams=num_streams,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +17,10 @@ from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from ..runtime.tile_network import TileNetwork
 from .base import refuse_non_finite
+from .loaded_model import LoadedModel
 from .time_direction import turned
 
-__all__ = ["SequenceOptions", "SequenceRestorer", "multiplier_of"]
+__all__ = ["SequenceOptions", "SequenceRestorer", "make_sequence", "multiplier_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,8 @@ def multiplier_of(depth: int) -> int:
 class SequenceRestorer:
     """Opens the middle frame of a window of three; the other two only say which way time runs.
 
+    It is a `MomentRestorer`.
+
     Args:
         network: The compiled network, in the model's inference form: (1, 1, H, W) -> (1, 7, H, W).
         spec: The model's facts.
@@ -73,6 +77,8 @@ class SequenceRestorer:
         self.multiplier = multiplier_of(options.depth)
         self.device = device
         self.options = options
+        self.exposure = options.exposure
+        self.moves_chroma = options.chroma == "flow"
         self._spec = spec
         self._run = FittedNetwork(
             network,
@@ -128,3 +134,20 @@ class SequenceRestorer:
 def _unlike(middle: Tensor, neighbour: Tensor) -> Tensor | None:
     """A neighbour, or None if it is the middle frame once more."""
     return None if torch.equal(middle, neighbour) else neighbour
+
+
+def make_sequence(
+    loaded: LoadedModel,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
+) -> SequenceRestorer:
+    """The filter's algorithm; see `RestorerFactory`. Options are those of `SequenceOptions`."""
+    return SequenceRestorer(
+        loaded.networks[""],
+        loaded.spec,
+        loaded.device,
+        tile,
+        SequenceOptions(**options),
+        adds_middle_frame=loaded.adds_middle_frame,
+        tile_network=loaded.tile_network,
+    )

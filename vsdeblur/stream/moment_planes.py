@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..frames.chroma_motion import ChromaMotion, require_opencv
 from ..restorers import Restorer
-from ..restorers.sequence import SequenceOptions, SequenceRestorer
+from ..restorers.moments import MomentRestorer
 from .coding import FrameCoding
 from .formats import read_planes
 from .settings import StreamOptions
@@ -23,15 +23,12 @@ __all__ = ["MomentPlanes", "timing_of"]
 
 def timing_of(restorer: Restorer, options: StreamOptions) -> Timing:
     """How a restorer's frames are spread over time."""
+    exposure = restorer.exposure if isinstance(restorer, MomentRestorer) else 1
     return Timing(
         multiplier=restorer.multiplier,
         slowdown=restorer.multiplier if options.slow_motion else 1,
-        exposure=Fraction(_sequence_options(restorer).exposure).limit_denominator(1000),
+        exposure=Fraction(exposure).limit_denominator(1000),
     )
-
-
-def _sequence_options(restorer: Restorer) -> SequenceOptions:
-    return restorer.options if isinstance(restorer, SequenceRestorer) else SequenceOptions()
 
 
 class MomentPlanes:
@@ -48,8 +45,10 @@ class MomentPlanes:
 
     def __init__(self, restorer: Restorer, coding: FrameCoding, pixel_format: str) -> None:
         self._coding = coding
-        has_chroma = restorer.multiplier > 1 and not pixel_format.startswith("gray")
-        self._moves_chroma = has_chroma and _sequence_options(restorer).chroma == "flow"
+        has_chroma = not pixel_format.startswith("gray")
+        self._moves_chroma = (
+            has_chroma and isinstance(restorer, MomentRestorer) and restorer.moves_chroma
+        )
         if self._moves_chroma:
             require_opencv()
 
