@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from .base import Restorer
-
 __all__ = ["MomentRestorer"]
 
 
 @runtime_checkable
-class MomentRestorer(Restorer, Protocol):
+class MomentRestorer(Protocol):
     """A restorer that says how its moments lie in time, and what becomes of their chroma.
 
     Of one that does not say, they are spread over the whole frame interval, and chroma stays.
