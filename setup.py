@@ -57,6 +57,7 @@ setup(
             "benchmark/*.vpy",
             "train/recipes/*.toml",
             "evaluate/report/*.html",
+            "evaluate/report/*.toml",
         ]
     },
     cmdclass={"build_py": BuildWithData},

@@ -11,16 +11,6 @@ from vsdeblur.manifest import FilterFacts, ModelFacts, Parameter, load_manifest
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN = "<!-- filters: written by scripts/update_readme.py from plugin_manifest.toml -->"
 END = "<!-- end of filters -->"
-SCORES = {
-    "gain_22_32": "{:+.2f} dB on 22 to 32 dB input",
-    "gain_image": "{:+.2f} dB on the seven blurs by G_i alone",
-    "gain_loop": "{:+.2f} dB by the whole of Algorithm 1",
-    "iou": "IoU {:.2f} of the mined region",
-    "gain_moments": "{:+.2f} dB over repeating the frame, all seven moments",
-    "end_point_share": "end-point error {:.2f} of a still sequence's",
-    "right_way": "{:.0%} the right way",
-}
-"""How the manifest's measured figures are written."""
 
 
 def main() -> None:
@@ -53,7 +43,7 @@ def lines(facts: FilterFacts) -> list[str]:
         "| --- | --- | --- | --- |",
         *[
             f"| `{model.name}` | {model.summary} | {'yes' if model.weights else 'not yet'} "
-            f"| {measured(model)} |"
+            f"| {measured(facts, model)} |"
             for model in facts.models.values()
         ],
         "",
@@ -64,10 +54,10 @@ def lines(facts: FilterFacts) -> list[str]:
     ]
 
 
-def measured(model: ModelFacts) -> str:
+def measured(facts: FilterFacts, model: ModelFacts) -> str:
     """A model's figures in words."""
     scores = model.scores or {}
-    return "; ".join(SCORES[key].format(value) for key, value in scores.items()) or "-"
+    return "; ".join(facts.figures[key].format(value) for key, value in scores.items()) or "-"
 
 
 def row(parameter: Parameter) -> str:

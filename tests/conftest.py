@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from vsdeblur import restorers
 from vsdeblur.models import MODELS
 from vsdeblur.models.brmr import BRMRNetworks, build_paper_brmr
-from vsdeblur.restorers import load_restorer
+from vsdeblur.restorers import load_restorer, loading
 from vsdeblur.restorers.base import Outcome, Restorer
 from vsdeblur.restorers.brmr.restorer import BRMROptions, BRMRRestorer
 from vsdeblur.runtime import compile as compile_module
@@ -303,12 +302,12 @@ def packaged(monkeypatch):
     """Makes the manifest give other weights for the model "fast"."""
 
     def packaged(weights, sha256):
-        manifest = restorers.load_manifest()
+        manifest = loading.load_manifest()
         facts = manifest.filters["dblrgan"]
         fast = dataclasses.replace(facts.models["fast"], weights=weights, sha256=sha256)
         facts = dataclasses.replace(facts, models={**facts.models, "fast": fast})
         manifest = dataclasses.replace(manifest, filters={"dblrgan": facts})
-        monkeypatch.setattr(restorers, "load_manifest", lambda: manifest)
-        monkeypatch.setattr(restorers, "_loaded", {})
+        monkeypatch.setattr(loading, "load_manifest", lambda: manifest)
+        monkeypatch.setattr(loading, "_loaded", {})
 
     return packaged

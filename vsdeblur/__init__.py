@@ -5,24 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .filters.brmr import brmr
-    from .filters.dblrgan import dblrgan
-    from .filters.sequence import sequence
-    from .restorers import load_restorer
+from .registry import FilterPart
 
-__all__ = ["__version__", "brmr", "dblrgan", "load_restorer", "sequence"]
+if TYPE_CHECKING:
+    from .registry import *  # noqa: F403 - the filters
+    from .restorers import load_restorer
 
 __version__ = "0.1.0"
 
+_SCRIPT_FUNCTIONS: FilterPart[Any] = FilterPart("script_function")
 
-_HOMES = {
-    "brmr": ".filters.brmr",
-    "dblrgan": ".filters.dblrgan",
-    "load_restorer": ".restorers",
-    "sequence": ".filters.sequence",
-}
-"""Name -> the module that has it."""
+__all__ = ["__version__", "load_restorer", *_SCRIPT_FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
@@ -30,6 +23,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
 
     So the command runs without VapourSynth, and importing the package costs nothing.
     """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'vsdeblur' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+    if name == "load_restorer":
+        return import_module(".restorers", __name__).load_restorer
+    if name in _SCRIPT_FUNCTIONS:
+        return _SCRIPT_FUNCTIONS[name]
+    raise AttributeError(f"module 'vsdeblur' has no attribute {name!r}")

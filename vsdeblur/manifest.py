@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ class ModelFacts:
     trained_on: str | None = None
     recipe: str | None = None
     scores: Mapping[str, float] | None = None
-    """Measured figures; the key says which."""
+    """Measured figures; the key says which: see `FilterFacts.figures`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +105,8 @@ class FilterFacts:
     own_parameters: tuple[Parameter, ...]
     """Those that not every filter has."""
     models: Mapping[str, ModelFacts]
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """Name of a measured figure (see `ModelFacts.scores`) -> how it is written."""
 
     def check(self, options: Mapping[str, object]) -> dict[str, Any]:
         """Check options and fill in defaults.

@@ -122,13 +122,13 @@ def brmr_report(capfd, gopro_folder, tmp_path, brmr_weights, monkeypatch):
 def test_brmr_is_scored_with_its_parts(brmr_report):
     out, report, page = brmr_report
     assert report["method"]["stages"] == {"g_image": "G_i alone"}
-    (some,) = report["sets"]
-    assert [video["name"] for video in some["videos"]] == list(KERNELS)
-    means = some["mean_over_frames"]
-    first = some["videos"][0]["mean"]
+    (set_facts,) = report["sets"]
+    assert [video["name"] for video in set_facts["videos"]] == list(KERNELS)
+    means = set_facts["mean_over_frames"]
+    first = set_facts["videos"][0]["mean"]
     psnr = [first[f"{state}_psnr_rgb"] for state in ("input", "g_image", "restored")]
     assert psnr[0] != psnr[1]
-    iterations, regions = some["findings"]
+    iterations, regions = set_facts["findings"]
     assert iterations["value"] == means["restored_iterations"]
     assert iterations["published"]["value"] == 2.3
     assert (regions["figure"], regions["published"]["value"]) == ("region_iou", 0.676)

@@ -53,8 +53,8 @@ def test_ssim_is_that_of_its_definition(rng):
     weights = np.exp(-(distance**2) / (2 * 1.5**2))
     window = np.outer(weights, weights) / weights.sum() ** 2
 
-    def mean(some):
-        views = np.lib.stride_tricks.sliding_window_view(some, (11, 11))
+    def mean(image):
+        views = np.lib.stride_tricks.sliding_window_view(image, (11, 11))
         return (views * window).sum((-2, -1))
 
     x, y, c1, c2 = mean(picture), mean(sharp), (0.01 * 255) ** 2, (0.03 * 255) ** 2

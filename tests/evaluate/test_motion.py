@@ -10,7 +10,7 @@ from PIL import Image
 
 from vsdeblur.cli.main import main
 from vsdeblur.evaluate.metrics.motion import end_point_error, motion_figures, score_motion
-from vsdeblur.evaluate.report.comparison import find_out
+from vsdeblur.evaluate.report.comparison import compared_figures
 from vsdeblur.evaluate.scoring import Scorer
 from vsdeblur.evaluate.sets import opening as sets
 from vsdeblur.evaluate.sets.opening import LumaWindows
@@ -55,9 +55,9 @@ def moving_set(moments, flow):
     return EvaluationSet(name="photos", title="", split="test", videos=videos)
 
 
-def scored(stub, some, function):
+def scored(stub, evaluation_set, function):
     restorer = stub(function, radius=1, multiplier=7)
-    (scores,) = Scorer(restorer).score([some])
+    (scores,) = Scorer(restorer).score([evaluation_set])
     return scores
 
 
@@ -132,9 +132,9 @@ def test_a_still_sequence_that_flickers_fails_too(stub, moving_set, moments):
     assert not motion.is_real
 
 
-def test_findings_say_whether_the_motion_is_real(stub, moving_set, moments):
+def test_figures_say_whether_the_motion_is_real(stub, moving_set, moments):
     true = scored(stub, moving_set, lambda window: moments / 255)
-    found = {finding.figure: finding for finding in find_out(true, "sequence")}
+    found = {figure.figure: figure for figure in compared_figures(true, "sequence")}
     assert "the motion is real" in found["end_point_error_share"].text
     assert found["end_point_error_share"].value < 0.1
     assert found["end_point_error"].published.value == 10.03
@@ -145,7 +145,7 @@ def test_findings_say_whether_the_motion_is_real(stub, moving_set, moments):
     assert "(2)" in found["blurred_gain"].title
 
     still = scored(stub, moving_set, lambda window: window[1:2].expand(7, -1, -1, -1))
-    found = {finding.figure: finding for finding in find_out(still, "sequence")}
+    found = {figure.figure: figure for figure in compared_figures(still, "sequence")}
     assert "the motion is not real" in found["end_point_error_share"].text
     assert found["blurred_gain"].value == 0
 
@@ -154,7 +154,7 @@ def test_a_filter_of_single_frames_has_no_such_figures(stub, moving_set):
     restorer = stub(lambda window: window[1:2], radius=1)
     (scores,) = Scorer(restorer).score([moving_set])
     assert not any("epe" in name or "step" in name for name in scores.mean_over_frames)
-    assert find_out(scores, "dblrgan") == []
+    assert compared_figures(scores, "dblrgan") == []
 
 
 def test_sequence_is_evaluated_by_the_command(capfd, tmp_path, picture, monkeypatch):
@@ -182,12 +182,12 @@ def test_sequence_is_evaluated_by_the_command(capfd, tmp_path, picture, monkeypa
     ])  # fmt: skip
     out, err = capfd.readouterr()
     assert (status, err) == (0, "")
-    (some,) = json.loads(file.read_text())["sets"]
-    means = some["mean_over_frames"]
+    (set_facts,) = json.loads(file.read_text())["sets"]
+    means = set_facts["mean_over_frames"]
     for figure in ("restored_epe", "input_epe", "sharp_epe", "restored_step", "motion"):
         assert means[figure] >= 0
     assert means["sharp_epe"] < means["input_epe"]
-    assert {finding["figure"] for finding in some["findings"]} >= {"blurred_gain", "right_way"}
+    assert {finding["figure"] for finding in set_facts["findings"]} >= {"blurred_gain", "right_way"}
     for text in ("end-point", "neighbour", "of a still sequence"):
         assert text in out
     assert "end-point error" in page.read_text()

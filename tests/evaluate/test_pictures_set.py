@@ -31,10 +31,10 @@ def small(photos):
     return open_pictures(photos, num_per_kernel=2, num_regions=3)
 
 
-def all_samples(some):
+def all_samples(evaluation_set):
     return [
         video.sample(index, radius=0, multiplier=1)
-        for video in some.videos
+        for video in evaluation_set.videos
         for index in range(len(video))
     ]
 
@@ -69,17 +69,17 @@ def test_more_pictures_leave_the_first_as_they_are(photos, small):
     for video, longer in zip(small.videos, more.videos, strict=True):
         assert (len(video), len(longer)) == (2, 3)
         for index in range(2):
-            ours, theirs = (some.sample(index, radius=0, multiplier=1) for some in (video, longer))
+            ours, theirs = (each.sample(index, radius=0, multiplier=1) for each in (video, longer))
             assert ours.window.equal(theirs.window)
             assert ours.sharp.equal(theirs.sharp)
 
 
 def test_it_is_opened_by_its_name(photos):
-    some = open_set(f"pictures={photos}", "test")
-    assert (some.name, some.split) == ("pictures", "test")
-    assert some.title == "56 pictures of 2 photos, blurred by the seven kernels"
-    assert [len(video) for video in some.videos] == [8] * 7
-    assert len(list(some.sharp_pictures())) == 64
+    evaluation_set = open_set(f"pictures={photos}", "test")
+    assert (evaluation_set.name, evaluation_set.split) == ("pictures", "test")
+    assert evaluation_set.title == "56 pictures of 2 photos, blurred by the seven kernels"
+    assert [len(video) for video in evaluation_set.videos] == [8] * 7
+    assert len(list(evaluation_set.sharp_pictures())) == 64
 
 
 @pytest.mark.parametrize(("radius", "multiplier"), [(2, 1), (0, 7)])

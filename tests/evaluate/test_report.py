@@ -22,16 +22,18 @@ def test_json_holds_every_figure(evaluated):
     assert list(report) == [
         "schema", "method", "options", "versions", "protocol", "sets", "timing",
     ]  # fmt: skip
-    (some,) = report["sets"]
-    assert [video["name"] for video in some["videos"]] == ["first", "second <b>"]
-    for video, scores in zip(some["videos"], evaluation.sets[0].videos, strict=True):
+    (set_facts,) = report["sets"]
+    assert [video["name"] for video in set_facts["videos"]] == ["first", "second <b>"]
+    for video, scores in zip(set_facts["videos"], evaluation.sets[0].videos, strict=True):
         assert (video["width"], video["height"], len(video["pixels_sha256"])) == (64, 48, 64)
         assert [frame.pop("index") for frame in video["frames"]] == [0, 1, 2]
         assert video["frames"] == [frame.figures for frame in scores.frames]
     names = {f"{s}_{f}_{c}" for s in ("input", "restored") for f in ("psnr", "ssim")
              for c in ("luma", "rgb")}  # fmt: skip
     warping = {"input_warping", "restored_warping", "sharp_warping", "warping_share"}
-    assert set(some["mean_over_frames"]) == set(some["mean_over_videos"]) == names | warping
+    assert (
+        set(set_facts["mean_over_frames"]) == set(set_facts["mean_over_videos"]) == names | warping
+    )
 
 
 def test_json_is_the_same_on_every_machine_but_for_the_timing(evaluated):

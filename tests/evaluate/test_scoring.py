@@ -85,9 +85,12 @@ def test_the_first_run_of_a_size_is_not_timed(noise_video, make_set, stub):
 
 
 def test_max_frames_scores_the_same_frames_in_the_same_way(noise_video, make_set, stub):
-    some = make_set(noise_video(length=4))
+    evaluation_set = make_set(noise_video(length=4))
     restorer = stub(lambda window: window.mean(0)[None])
-    (whole,), (part,) = score(restorer, some), score(restorer, some, max_frames=2)
+    (whole,), (part,) = (
+        score(restorer, evaluation_set),
+        score(restorer, evaluation_set, max_frames=2),
+    )
     assert (whole.is_whole, part.is_whole) == (True, False)
     assert [f.figures for f in part.frames] == [f.figures for f in whole.frames[:2]]
 
@@ -111,14 +114,14 @@ def test_the_hash_tells_other_pixels(noise_video, make_set, stub):
 def test_sets_of_luma_have_no_rgb_figures(rng, stub):
     frames = rng.integers(0, 256, (5, 24, 24)).astype("u1")
     window = SimpleNamespace(blurred=frames, sharp=frames[0], moments=frames, flow=None)
-    some = EvaluationSet(
+    evaluation_set = EvaluationSet(
         name="photos", title="", split="test", videos=[LumaWindows("a", [window] * 2)]
     )
-    (scores,) = score(stub(), some)
+    (scores,) = score(stub(), evaluation_set)
     names = {name for frame in scores.frames for name in frame.figures}
     assert names == {f"{s}_{f}_luma" for s in ("input", "restored") for f in ("psnr", "ssim")}
     with pytest.raises(DataError, match=r"photos has luma only, and the filter reads RGB"):
-        score(stub(lambda window: window, radius=0, channels=3), some)
+        score(stub(lambda window: window, radius=0, channels=3), evaluation_set)
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])

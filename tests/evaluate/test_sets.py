@@ -95,13 +95,17 @@ def test_unknown_sets_and_missing_folders_are_refused(tmp_path):
 
 
 def test_a_dataset_is_opened(gopro_folder):
-    some = open_set(f"gopro={gopro_folder}", "test")
-    assert (some.name, some.split, [len(video) for video in some.videos]) == (
+    evaluation_set = open_set(f"gopro={gopro_folder}", "test")
+    assert (
+        evaluation_set.name,
+        evaluation_set.split,
+        [len(video) for video in evaluation_set.videos],
+    ) == (
         "gopro",
         "test",
         [3, 3],
     )
-    assert some.videos[0].sample(0, radius=2, multiplier=1).window.shape == (5, 3, 48, 64)
+    assert evaluation_set.videos[0].sample(0, radius=2, multiplier=1).window.shape == (5, 3, 48, 64)
 
 
 def test_photos_become_the_synthetic_benchmark(monkeypatch, tmp_path, rng):

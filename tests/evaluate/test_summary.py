@@ -46,7 +46,8 @@ def test_only_figures_of_our_protocol_stand_beside(split_of_two):
     assert not beside & {row.method for row in found.apart}
     assert "other protocols" in found.why_apart
     assert found.sections[1].published == []  # none of GoPro is a mean over videos
-    methods = [method for some in found.sections[0].protocols.values() for method in some]
+    groups = found.sections[0].protocols.values()
+    methods = [method for group in groups for method in group]
     assert sorted(methods) == sorted(row.method for row in found.sections[0].published)
 
 

@@ -8,6 +8,7 @@ import vapoursynth as vs
 
 from vsdeblur import brmr, load_restorer
 from vsdeblur.errors import DeblurError, OptionError, WeightsError
+from vsdeblur.manifest import load_manifest
 from vsdeblur.models import MODELS
 from vsdeblur.runtime.weights import save_weights
 
@@ -130,9 +131,7 @@ def test_a_number_that_is_none_is_refused(brmr_weights, make_clip):
 
 @pytest.mark.parametrize("model", ["fast", "paper"])
 def test_a_model_without_packaged_weights_says_what_to_do(model, monkeypatch):
-    from vsdeblur import restorers
-
-    facts = restorers.load_manifest().filter("brmr")
+    facts = load_manifest().filter("brmr")
     bare = type(facts.models[model])(name=model, summary="")
     monkeypatch.setitem(facts.models, model, bare)
     with pytest.raises(vs.Error) as error:

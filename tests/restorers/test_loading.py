@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from vsdeblur import restorers
 from vsdeblur.errors import DeviceError, OptionError, WeightsError
 from vsdeblur.models import MODELS
-from vsdeblur.restorers import load_restorer
-from vsdeblur.restorers import loading as parts
+from vsdeblur.restorers import load_restorer, loading
 from vsdeblur.runtime.weights import save_weights
 
 FAST = MODELS["dblrgan"]["fast"]
@@ -18,14 +16,14 @@ FAST = MODELS["dblrgan"]["fast"]
 @pytest.fixture
 def loads(monkeypatch):
     """An empty network cache, and the list of files read into it."""
-    files, load_network = [], parts.load_network
+    files, load_network = [], loading.load_network
 
     def counted(build, path, **options):
         files.append(path)
         return load_network(build, path, **options)
 
-    monkeypatch.setattr(restorers, "_loaded", {})
-    monkeypatch.setattr(parts, "load_network", counted)
+    monkeypatch.setattr(loading, "_loaded", {})
+    monkeypatch.setattr(loading, "load_network", counted)
     return files
 
 

@@ -22,10 +22,12 @@ from vsdeblur.frames.colour import YUVCoding
 from vsdeblur.frames.frame_restorer import FrameRestorer, Source
 from vsdeblur.frames.luma import LumaCoding
 from vsdeblur.models import MODELS
-from vsdeblur.restorers import _RESTORERS, _Loaded, base, sequence
+from vsdeblur.restorers import base, sequence
 from vsdeblur.restorers import time_direction as order
 from vsdeblur.restorers.brmr import critic
 from vsdeblur.restorers.brmr import restorer as brmr
+from vsdeblur.restorers.loaded_model import LoadedModel
+from vsdeblur.restorers.loading import FACTORIES
 from vsdeblur.runtime import fitting
 from vsdeblur.runtime.backends.eager import compile_eager
 from vsdeblur.runtime.network import NetworkSource
@@ -106,8 +108,11 @@ def make_restorer(name, model, tile=None, **options):
     first = next(iter(sources.values()))
     tiles = TileNetwork(first, compiled, CUDA) if first.measuring else None
     networks = {part: compiled(source) for part, source in sources.items()}
-    loaded = _Loaded(networks, form.adds_middle_frame, torch.float16, tiles)
-    return _RESTORERS[name](loaded, MODELS[name][model], CUDA, tile, **options)
+    loaded = LoadedModel(
+        spec=MODELS[name][model], device=CUDA, dtype=torch.float16, networks=networks,
+        adds_middle_frame=form.adds_middle_frame, tile_network=tiles,
+    )  # fmt: skip
+    return FACTORIES[name](loaded, tile, **options)
 
 
 class NothingFromTheHost(TorchDispatchMode):

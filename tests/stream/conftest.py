@@ -19,6 +19,7 @@ class Stub:
 
     multiplier = 1
     device = torch.device("cpu")
+    exposure, moves_chroma = 1.0, False
 
     def __init__(self, change, radius=2, channels=1):
         self.change = change

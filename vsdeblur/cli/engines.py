@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..errors import OptionError, WeightsError
 from ..manifest import ModelFacts, load_manifest
+from .options import filter_option
 
 __all__ = ["engines", "export"]
 
@@ -20,8 +21,7 @@ CACHE_OPTION = click.option(
     "--cache", type=click.Path(path_type=Path),
     help="Folder of the engines [default: VSDEBLUR_CACHE, or the user's cache folder].",
 )  # fmt: skip
-FILTER_OPTION = click.option("--filter", "filter_name", default="dblrgan", show_default=True,
-                             help="Filter.")  # fmt: skip
+FILTER_OPTION = filter_option(load_manifest())
 MODEL_OPTION = click.option("--model", help="Model of the filter [default: the filter's].")
 WEIGHTS_OPTION = click.option("--weights", type=click.Path(path_type=Path),
                               help="Weights to use instead of the packaged ones.")  # fmt: skip

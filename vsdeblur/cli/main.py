@@ -20,11 +20,14 @@ from .. import __version__
 from ..benchmark.run_benchmark import benchmark
 from ..errors import DeblurError
 from ..manifest import load_manifest
+from ..registry import RECORDS
 from .engines import engines, export
-from .options import ManyFolders, check_speed, filter_options, parsed
+from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
 
 __all__ = ["app", "main"]
 
+SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
+"""Filters that give several frames for each."""
 STOPPED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -52,6 +55,11 @@ def _refuse(message: str) -> int:
     return 2
 
 
+def _trained_with(option: str) -> str:
+    """The filters whose training heeds an option."""
+    return ", ".join(name for name, each in RECORDS.items() if option in each.training_options)
+
+
 @click.group(help=load_manifest().summary + ".", context_settings={"max_content_width": 100})
 @click.version_option(__version__, prog_name="vsdeblur")
 def app() -> None:
@@ -67,7 +75,7 @@ app.add_command(benchmark)
 @app.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--filter", "filter_name", default="dblrgan", show_default=True, help="Filter.")
+@filter_option(load_manifest())
 @filter_options(load_manifest())
 @click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
 @click.option(
@@ -78,15 +86,15 @@ app.add_command(benchmark)
 @click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
 @click.option(
     "--high-rate", is_flag=True,
-    help="(sequence) Keep the duration, multiply the frame rate [default].",
+    help=f"({SEVERAL}) Keep the duration, multiply the frame rate [default].",
 )  # fmt: skip
 @click.option(
     "--slow-motion", is_flag=True,
-    help="(sequence) Keep the frame rate, multiply the duration; without sound.",
+    help=f"({SEVERAL}) Keep the frame rate, multiply the duration; without sound.",
 )  # fmt: skip
 @click.option(
     "--stretch-audio", is_flag=True,
-    help="(sequence) Give --slow-motion the sound, stretched at its own pitch.",
+    help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
 )  # fmt: skip
 def restore(
     source: Path,
@@ -151,12 +159,13 @@ def restore(
 @click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
 @click.option(
     "--vgg19", type=click.Path(path_type=Path), metavar="FILE",
-    help="(sequence) torchvision's vgg19-dcbb9e9d.pth, to compare frames by its features.",
+    help=f"({_trained_with('vgg19')}) torchvision's vgg19-dcbb9e9d.pth, to compare frames by its "
+    "features.",
 )  # fmt: skip
 @click.option(
     "--raft", type=click.Path(path_type=Path), metavar="FILE",
-    help="(sequence) torchvision's RAFT weights, such as raft_large_C_T_SKHT_V2-ff5fadd5.pth, for "
-    "the flow of the restored frames.",
+    help=f"({_trained_with('raft')}) torchvision's RAFT weights, such as "
+    "raft_large_C_T_SKHT_V2-ff5fadd5.pth, for the flow of the restored frames.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
@@ -197,7 +206,7 @@ def train(
 
 
 @app.command(cls=ManyFolders)
-@click.option("--filter", "filter_name", default="dblrgan", show_default=True, help="Filter.")
+@filter_option(load_manifest())
 @click.option("--data", multiple=True, required=True, metavar="NAME=DIR...", help="Datasets.")
 @click.option("--model", help="Model of the filter [default: the filter's].")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights to use instead.")

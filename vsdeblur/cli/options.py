@@ -10,7 +10,7 @@ import click
 from ..errors import OptionError
 from ..manifest import FilterFacts, Parameter, PluginFacts
 
-__all__ = ["ManyFolders", "check_speed", "filter_options", "parsed"]
+__all__ = ["ManyFolders", "check_speed", "filter_option", "filter_options", "parsed"]
 
 
 class ManyFolders(click.Command):
@@ -28,6 +28,15 @@ class ManyFolders(click.Command):
                 spread.append(name)
             spread.append(arg)
         return super().parse_args(ctx, spread)
+
+
+def filter_option(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the option that says which filter; the manifest's first is the default."""
+    names = list(plugin.filters)
+    return click.option(
+        "--filter", "filter_name", default=names[0], show_default=True,
+        metavar=f"[{'|'.join(names)}]", help="Filter.",
+    )  # fmt: skip
 
 
 def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -31,7 +31,7 @@ class Method:
     """"cpu" or "cuda:N"."""
     precision: str
     """"fp32", "fp16" or "bf16"."""
-    stages: Mapping[str, str] = field(default_factory=dict)
+    intermediates: Mapping[str, str] = field(default_factory=dict)
     """Intermediate results that are scored: name in figures -> what they are called."""
 
     @property

@@ -1,4 +1,4 @@
-"""What a filter can tell of its work beside its result, so that it is scored along with it."""
+"""What of a filter's work is scored beside its result."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ..registry import FilterPart
 from ..restorers import Restorer
 from ..restorers.brmr.regions import Window
-from ..restorers.brmr.restorer import BRMRRestorer
 from .scores import Figures
 
-__all__ = ["Insight", "Stage", "brmr_insight", "plain_insight"]
+__all__ = [
+    "EvaluationTask",
+    "EvaluationTaskFactory",
+    "Intermediate",
+    "evaluation_task",
+    "plain_task",
+]
 
 
-class Stage(NamedTuple):
+class Intermediate(NamedTuple):
     """An intermediate result, scored as the result is."""
 
     title: str
@@ -26,40 +32,40 @@ class Stage(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Insight:
-    """A filter with what it tells."""
+class EvaluationTask:
+    """A filter's algorithm, and what is scored beside what it restores."""
 
     restore: Callable[[Tensor], tuple[Tensor, Figures]]
     """As `Restorer.restore`; with it come figures of how the frame was restored."""
-    stages: Mapping[str, Stage] = field(default_factory=dict)
+    intermediates: Mapping[str, Intermediate] = field(default_factory=dict)
     """By their names in figures, in the order in which the filter comes to them."""
-    mine: Callable[[Tensor], Window] | None = None
-    """(3, H, W), in [0, 1], on any device -> the window it takes for the most blurred; None = it
-    looks for none."""
+    localise: Callable[[Tensor], Window] | None = None
+    """(3, H, W), in [0, 1], on any device -> the window that the filter takes for the most blurred;
+    None = it looks for none."""
 
 
-def plain_insight(restorer: Restorer) -> Insight:
-    """A filter that tells nothing but its result."""
-    return Insight(restore=lambda window: (restorer.restore(window), {}))
+type EvaluationTaskFactory = Callable[[Restorer, Callable[..., Restorer]], EvaluationTask]
+"""The filter's algorithm, and what loads it with other options of its own -> what is scored."""
+
+FACTORIES: Mapping[str, EvaluationTaskFactory] = FilterPart("evaluation_task")
+"""Filter name -> makes its task; of the others nothing but the result is scored."""
 
 
-def brmr_insight(restorer: BRMRRestorer, image_generator: Restorer) -> Insight:
-    """The parts of adversarial BRMR (paper 000): the image generator, the loop, the detector.
+def evaluation_task(
+    filter_name: str, restorer: Restorer, load: Callable[..., Restorer]
+) -> EvaluationTask:
+    """What is scored of a filter's work.
 
     Args:
-        restorer: The whole algorithm.
-        image_generator: The same without any iteration.
+        filter_name: As in the manifest.
+        restorer: Its algorithm.
+        load: Loads the same with other options of its own.
     """
+    if filter_name not in FACTORIES:
+        return plain_task(restorer)
+    return FACTORIES[filter_name](restorer, load)
 
-    def restore(window: Tensor) -> tuple[Tensor, Figures]:
-        result = restorer.analyse(window[0])
-        return result.restored[None], {"restored_iterations": float(result.iterations)}
 
-    def mine(frame: Tensor) -> Window:
-        return restorer.mine(frame.to(restorer.device))
-
-    return Insight(
-        restore=restore,
-        stages={"g_image": Stage("G_i alone", image_generator.restore)},
-        mine=mine,
-    )
+def plain_task(restorer: Restorer) -> EvaluationTask:
+    """Nothing but the result is scored."""
+    return EvaluationTask(restore=lambda window: (restorer.restore(window), {}))

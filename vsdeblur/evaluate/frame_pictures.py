@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..data.psnr import luma_psnr
 from ..restorers import Restorer
-from .evaluation_task import Insight
+from .evaluation_task import EvaluationTask
 from .metrics.fidelity import luma_of, qualities, to_8bit, with_luma
 from .metrics.motion import motion_figures
 from .scores import Figures, mean_figures, quality_figures
 from .sets.samples import Sample
 
-__all__ = ["FramePictures", "Pictures", "Restoration", "frame_figures", "restore_sample"]
+__all__ = ["FramePictures", "Pictures", "RestoredSample", "frame_figures", "restore_sample"]
 
 
 class Pictures(NamedTuple):
@@ -52,19 +52,19 @@ class FramePictures(NamedTuple):
     sharp: Pictures
 
 
-class Restoration(NamedTuple):
+class RestoredSample(NamedTuple):
     """A sample, restored."""
 
     pictures: FramePictures
-    stages: Mapping[str, Pictures]
-    """What it was at each of the `Insight.stages`."""
+    intermediates: Mapping[str, Pictures]
+    """What it was at each of the `EvaluationTask.intermediates`."""
     figures: Figures
-    """How it was restored, as `Insight.restore` tells; and how its moments move."""
+    """How it was restored, by `EvaluationTask.restore`; and how its moments move."""
     seconds: float
-    """Time of the call that restored it; the stages are not in it."""
+    """Time of the call that restored it; the intermediate results are not in it."""
 
 
-def restore_sample(restorer: Restorer, insight: Insight, sample: Sample) -> Restoration:
+def restore_sample(restorer: Restorer, task: EvaluationTask, sample: Sample) -> RestoredSample:
     """Restore a sample as the filters do.
 
     A luma restorer gets BT.601 luma; Cb and Cr of the result are the input's. Of several moments
@@ -73,7 +73,7 @@ def restore_sample(restorer: Restorer, insight: Insight, sample: Sample) -> Rest
 
     Args:
         restorer: The filter's algorithm.
-        insight: What runs it, and what else it tells.
+        task: What runs it, and what else is scored.
         sample: For a restorer of this radius and multiplier.
     """
     window = sample.window.to(restorer.device).float() / 255  # (T, C, H, W)
@@ -81,26 +81,26 @@ def restore_sample(restorer: Restorer, insight: Insight, sample: Sample) -> Rest
     middle = window[restorer.radius]
     is_luma = restorer.channels == 1
     given = luma_of(window) if is_luma and window.shape[1] == 3 else window
-    (output, figures), seconds = _timed(restorer.device, lambda: insight.restore(given))
-    stages = {name: stage.restore(given) for name, stage in insight.stages.items()}
+    (output, figures), seconds = _timed(restorer.device, lambda: task.restore(given))
+    intermediates = {name: each.restore(given) for name, each in task.intermediates.items()}
     restored = _pictures(output, middle, sharp)
     if len(output) > 1:
         luma = Pictures.of(output).luma
         figures = {**figures, **motion_figures(luma, restored.luma, sharp.luma, sample.flow)}
-    return Restoration(
+    return RestoredSample(
         FramePictures(Pictures.of(middle[None]), restored, sharp),
-        {name: _pictures(output, middle, sharp) for name, output in stages.items()},
+        {name: _pictures(each, middle, sharp) for name, each in intermediates.items()},
         figures,
         seconds,
     )
 
 
-def frame_figures(frame: FramePictures, stages: Mapping[str, Pictures]) -> dict[str, float]:
-    """PSNR and SSIM of the blurred and the restored frame, and between them of the stages.
+def frame_figures(frame: FramePictures, intermediates: Mapping[str, Pictures]) -> dict[str, float]:
+    """PSNR and SSIM of the blurred frame, of the intermediate results and of the restored one.
 
     Of several moments each figure is the mean.
     """
-    states = {"input": frame.blurred, **stages, "restored": frame.restored}
+    states = {"input": frame.blurred, **intermediates, "restored": frame.restored}
     figures: dict[str, float] = {}
     for channels, sharp in frame.sharp._asdict().items():
         if sharp is None:

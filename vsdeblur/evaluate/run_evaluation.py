@@ -10,11 +10,10 @@ from pathlib import Path
 from ..errors import DataError, OptionError
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
-from ..restorers.brmr.restorer import BRMRRestorer
 from ..runtime.device import PRECISIONS, resolve_dtype
 from ..runtime.weights import sha256_of
 from .evaluation import Evaluation, Method, device_name, library_versions
-from .evaluation_task import Insight, brmr_insight, plain_insight
+from .evaluation_task import EvaluationTask, evaluation_task
 from .report.gallery import Gallery
 from .report.page import check_target, html_report, json_report, write_whole
 from .scoring import Scorer, ScoringProgress
@@ -73,18 +72,18 @@ def run_evaluation(
         weights=weights,
     )
     restorer = load()
-    insight = _insight(restorer, load)
+    task = evaluation_task(filter_name, restorer, load)
     gallery = Gallery(sets, max_frames) if html_file is not None else None
     watchers = [gallery] if gallery is not None else []
     scorer = Scorer(
         restorer,
-        insight=insight,
+        task=task,
         max_frames=max_frames,
         watchers=watchers,
         on_progress=on_progress,
     )
     evaluation = Evaluation(
-        method=_method(filter_name, model, weights, restorer, insight, precision),
+        method=_method(filter_name, model, weights, restorer, task, precision),
         options={
             "filter": filter_name,
             "data": [_without_path(text) for text in data],
@@ -119,17 +118,11 @@ def _need(*modules: str) -> None:
 
 def _open_sets(data: Sequence[str], split: str) -> list[EvaluationSet]:
     sets = [open_set(text, split) for text in data]
-    names = [some.name for some in sets]
+    names = [evaluation_set.name for evaluation_set in sets]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise OptionError(f"dataset {twice!r} is given twice; give each once")
     return sets
-
-
-def _insight(restorer: Restorer, load: Callable[..., Restorer]) -> Insight:
-    if isinstance(restorer, BRMRRestorer):
-        return brmr_insight(restorer, load(max_iterations=0))
-    return plain_insight(restorer)
 
 
 def _method(
@@ -137,7 +130,7 @@ def _method(
     model: str | None,
     weights: Path | None,
     restorer: Restorer,
-    insight: Insight,
+    task: EvaluationTask,
     precision: str,
 ) -> Method:
     facts = load_manifest().filter(filter_name)
@@ -155,7 +148,7 @@ def _method(
         reads=facts.reads,
         device=str(restorer.device),
         precision=next(name for name, known in PRECISIONS.items() if known == dtype),
-        stages={name: stage.title for name, stage in insight.stages.items()},
+        intermediates={name: each.title for name, each in task.intermediates.items()},
     )
 
 

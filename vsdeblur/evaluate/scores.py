@@ -22,7 +22,7 @@ def quality_figures(state: str, channels: str, quality: Quality) -> dict[str, fl
     """Name PSNR and SSIM.
 
     Args:
-        state: "input", "restored", or a stage of the filter (see `insight`).
+        state: "input", "restored", or one of the task's `intermediates`.
         channels: "luma" or "rgb".
         quality: The two.
     """
@@ -34,8 +34,8 @@ def quality_figures(state: str, channels: str, quality: Quality) -> dict[str, fl
 
 def mean_figures(figures: Sequence[Figures]) -> dict[str, float]:
     """Mean of each figure over those that have it."""
-    names = dict.fromkeys(name for some in figures for name in some)
-    return {name: fmean(some[name] for some in figures if name in some) for name in names}
+    names = dict.fromkeys(name for each in figures for name in each)
+    return {name: fmean(each[name] for each in figures if name in each) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from torch import Tensor
 from ..errors import DataError
 from ..manifest import load_manifest
 from ..restorers import Restorer
-from .evaluation_task import Insight, plain_insight
-from .frame_pictures import FramePictures, Restoration, frame_figures, restore_sample
+from .evaluation_task import EvaluationTask, plain_task
+from .frame_pictures import FramePictures, RestoredSample, frame_figures, restore_sample
 from .metrics.flicker import motion_between, warping_error
 from .metrics.localisation import RegionScore, score_regions
 from .scores import FrameScores, SetScores, VideoScores
@@ -49,7 +49,7 @@ class Scorer:
 
     Args:
         restorer: The filter's algorithm.
-        insight: What it tells beside its result; None = nothing.
+        task: What is scored beside its result; None = nothing.
         max_frames: Score the first so many frames of each video; None = all. Windows still reach
             beyond them, so these frames score as they do in a whole run.
         watchers: Those who want to see the frames.
@@ -60,13 +60,13 @@ class Scorer:
         self,
         restorer: Restorer,
         *,
-        insight: Insight | None = None,
+        task: EvaluationTask | None = None,
         max_frames: int | None = None,
         watchers: Sequence[FrameWatcher] = (),
         on_progress: Callable[[ScoringProgress], None] = lambda progress: None,
     ) -> None:
         self._restorer = restorer
-        self._insight = insight or plain_insight(restorer)
+        self._task = task or plain_task(restorer)
         self._max_frames = max_frames
         self._watchers = watchers
         self._on_progress = on_progress
@@ -81,26 +81,27 @@ class Scorer:
             DataError: A frame cannot be read or is too small, or a set cannot serve the restorer.
             DeblurError: The restorer failed.
         """
-        self._expected = sum(self._length(video) for some in sets for video in some.videos)
-        return [self._set(some) for some in sets]
+        videos = [video for evaluation_set in sets for video in evaluation_set.videos]
+        self._expected = sum(map(self._length, videos))
+        return [self._set(evaluation_set) for evaluation_set in sets]
 
     def _length(self, video: EvaluationVideo) -> int:
         return min(len(video), self._max_frames or len(video))
 
-    def _set(self, some: EvaluationSet) -> SetScores:
+    def _set(self, evaluation_set: EvaluationSet) -> SetScores:
         return SetScores(
-            name=some.name,
-            title=some.title,
-            split=some.split,
-            is_whole=all(self._length(video) == len(video) for video in some.videos),
-            videos=[self._video(some.name, video) for video in some.videos],
-            regions=self._regions(some),
+            name=evaluation_set.name,
+            title=evaluation_set.title,
+            split=evaluation_set.split,
+            is_whole=all(self._length(video) == len(video) for video in evaluation_set.videos),
+            videos=[self._video(evaluation_set.name, video) for video in evaluation_set.videos],
+            regions=self._regions(evaluation_set),
         )
 
-    def _regions(self, some: EvaluationSet) -> RegionScore | None:
-        if self._insight.mine is None or some.sharp_pictures is None:
+    def _regions(self, evaluation_set: EvaluationSet) -> RegionScore | None:
+        if self._task.localise is None or evaluation_set.sharp_pictures is None:
             return None
-        return score_regions(self._insight.mine, some.sharp_pictures())
+        return score_regions(self._task.localise, evaluation_set.sharp_pictures())
 
     def _video(self, set_name: str, video: EvaluationVideo) -> VideoScores:
         frames: list[FrameScores] = []
@@ -110,15 +111,16 @@ class Scorer:
             sample = self._sample(set_name, video, index)
             pixels.update(sample.window[self._restorer.radius].numpy().tobytes())
             pixels.update(sample.sharp.numpy().tobytes())
-            pictures, stages, told, seconds = self._restored(sample)
-            figures = {**frame_figures(pictures, stages), **told}
+            restored = self._restored(sample)
+            pictures = restored.pictures
+            figures = {**frame_figures(pictures, restored.intermediates), **restored.figures}
             if video.is_sequence and self._restorer.multiplier == 1:
                 figures |= flicker.figures(pictures)
-            scores = FrameScores(index=index, figures=figures, seconds=seconds)
+            scores = FrameScores(index=index, figures=figures, seconds=restored.seconds)
             frames.append(scores)
             for watcher in self._watchers:
                 watcher.see(set_name, video, scores, pictures)
-            self._tell()
+            self._report()
         height, width = sample.sharp.shape[-2:]
         return VideoScores(
             name=video.name,
@@ -144,14 +146,14 @@ class Scorer:
             )
         return sample
 
-    def _restored(self, sample: Sample) -> Restoration:
+    def _restored(self, sample: Sample) -> RestoredSample:
         shape = tuple(sample.window.shape)
         if shape not in self._warm:  # the first run of a size finds its kernels and memory
-            restore_sample(self._restorer, self._insight, sample)
+            restore_sample(self._restorer, self._task, sample)
             self._warm.add(shape)
-        return restore_sample(self._restorer, self._insight, sample)
+        return restore_sample(self._restorer, self._task, sample)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._done += 1
         self._on_progress(
             ScoringProgress(

@@ -13,8 +13,8 @@ from ..frames.chroma_motion import ChromaMotion, require_opencv
 from ..frames.frame_restorer import FrameRestorer, Plane
 from ..frames.ring import FrameRing
 from ..manifest import load_manifest
-from ..restorers import load_restorer
-from ..restorers.sequence import SequenceRestorer, multiplier_of
+from ..restorers import Restorer, load_restorer
+from ..restorers.sequence import multiplier_of
 from .clips import check_clip, on_luma, repeated
 from .frame_times import TIME_PROPERTIES, place_in_time
 from .windows import Sources, Windows, map_frames, refuse_fields
@@ -106,7 +106,6 @@ def sequence(
         restorer = load_restorer("sequence", **checked)
     except DeblurError as error:
         raise vs.Error(f"sequence: {error}") from error
-    assert isinstance(restorer, SequenceRestorer)
     return on_luma(
         clip,
         lambda luma: _opened(luma, restorer, threshold),
@@ -139,12 +138,10 @@ class _Moments:
     """None = chroma stays."""
 
 
-def _opened(
-    clip: vs.VideoNode, restorer: SequenceRestorer, threshold: float | None
-) -> vs.VideoNode:
+def _opened(clip: vs.VideoNode, restorer: Restorer, threshold: float | None) -> vs.VideoNode:
     """The moments of a YUV or GRAY clip."""
     multiplier = restorer.multiplier
-    exposure = Fraction(restorer.options.exposure).limit_denominator(1000)
+    exposure = Fraction(restorer.exposure).limit_denominator(1000)
     in_flight = 2 + vs.core.num_threads // multiplier
     opener, windows = _Opener(clip, restorer, in_flight), Windows(clip, restorer.radius, threshold)
     opened: FrameRing[_Moments] = FrameRing(in_flight)
@@ -172,10 +169,10 @@ def _opened(
 class _Opener:
     """Opens frames of a YUV or GRAY clip."""
 
-    def __init__(self, clip: vs.VideoNode, restorer: SequenceRestorer, in_flight: int) -> None:
+    def __init__(self, clip: vs.VideoNode, restorer: Restorer, in_flight: int) -> None:
         self._multiplier = restorer.multiplier
         self._sources = Sources(clip, planes=1)
-        self._moves_chroma = restorer.options.chroma == "flow" and clip.format.num_planes > 1
+        self._moves_chroma = restorer.moves_chroma and clip.format.num_planes > 1
         self._frames = FrameRestorer(
             restorer, clip.height, clip.width, self._sources.coding, in_flight
         )

@@ -22,13 +22,14 @@ from torch.nn import functional as F
 from .blur_code import BlurCode, GatedStack
 from .layers import InstanceNorm, pad_by_reflection
 from .measured import MeasuringNetwork
-from .spec import InferenceForm
+from .spec import InferenceForm, ModelSpec
 
 # It decides by the size: traced networks (see runtime.onnx_export) keep it as one step.
 fx.wrap("pad_by_reflection")
 
 __all__ = [
     "NUM_MOMENTS",
+    "SEQUENCE_MODELS",
     "SequenceDiscriminator",
     "SequenceNet",
     "build_paper_sequence",
@@ -204,3 +205,34 @@ def fold_sequence(network: nn.Module) -> InferenceForm:
     adds_middle_frame = network.global_skip
     network.global_skip = False
     return InferenceForm(network.eval(), adds_middle_frame, measuring=network)
+
+
+SEQUENCE_MODELS: dict[str, ModelSpec] = {
+    "fast": ModelSpec(
+        build=SequenceNet,
+        fold=fold_sequence,
+        channels_in=(1,),
+        radius=1,
+        channels=1,
+        multiple_of=8,
+        pads_itself=True,
+        # 3x3 convolutions reach 10 px at half size, 16 at a quarter, 64 at an eighth, and 16
+        # and 10 again on the way up; a place within the 8x8 grid adds up to 7. What the code
+        # tells is of the whole frame.
+        receptive_radius=123,
+        values_per_pixel=34,
+    ),
+    "paper": ModelSpec(
+        build=build_paper_sequence,
+        fold=fold_sequence,
+        channels_in=(1,),
+        radius=1,
+        channels=1,
+        multiple_of=8,
+        pads_itself=True,
+        # The same at twice the resolution: 6 + 8 + 32 + 48, and up to 7.
+        receptive_radius=101,
+        values_per_pixel=226,
+    ),
+}
+"""By model name, as in the manifest."""

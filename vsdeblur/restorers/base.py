@@ -48,6 +48,10 @@ class Restorer(ABC):
     """Frames that a GPU may work on at once."""
     adds_middle_frame: bool = False
     """Whether `finish` adds the middle frame to what `run` gives."""
+    exposure: float = 1.0
+    """Part of the frame interval over which several pictures are spread, above 0, at most 1."""
+    moves_chroma: bool = False
+    """Of several pictures of luma: whether chroma moves with it; otherwise it stays as it is."""
 
     def prepared_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of a prepared frame, at least those of the frame itself."""

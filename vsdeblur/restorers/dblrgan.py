@@ -11,8 +11,9 @@ from ..models import ModelSpec
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from .base import Outcome, Restorer
+from .loaded_model import LoadedModel
 
-__all__ = ["WindowRestorer"]
+__all__ = ["WindowRestorer", "make_dblrgan"]
 
 
 class WindowRestorer(Restorer):
@@ -72,3 +73,18 @@ class WindowRestorer(Restorer):
         height, width = size
         with self._lock:
             return Outcome(self._network(window[None, :, 0])[..., :height, :width])
+
+
+def make_dblrgan(
+    loaded: LoadedModel, tile: tuple[int, int] | None, *, num_streams: int = 1
+) -> WindowRestorer:
+    """The filter's algorithm; see `RestorerFactory`."""
+    return WindowRestorer(
+        loaded.networks[""],
+        loaded.spec,
+        loaded.device,
+        tile,
+        adds_middle_frame=loaded.adds_middle_frame,
+        frame_type=loaded.dtype,
+        num_streams=num_streams,
+    )

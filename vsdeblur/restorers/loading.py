@@ -1,17 +1,152 @@
-"""A model's networks, loaded and folded, before a backend has made them run."""
+"""Loads a filter's algorithm; and a model's networks, before a backend has made them run."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
 
-from ..errors import WeightsError
-from ..manifest import ModelFacts
+import torch
+
+from ..errors import OptionError, WeightsError
+from ..manifest import FilterFacts, ModelFacts, load_manifest
 from ..models import MODELS
+from ..registry import FilterPart
+from ..runtime.backends.engine_cache import EngineCache, cache_folder
+from ..runtime.compile import compile_network
+from ..runtime.device import resolve_device, resolve_dtype
 from ..runtime.network import NetworkSource
+from ..runtime.tile_network import TileNetwork
 from ..runtime.weights import load_network, sha256_of
+from .base import Restorer
+from .loaded_model import LoadedModel, RestorerFactory
 
-__all__ = ["find_weights", "load_parts"]
+__all__ = ["find_weights", "load_parts", "load_restorer"]
+
+FACTORIES: Mapping[str, RestorerFactory] = FilterPart("restorer")
+"""Filter name -> makes its algorithm."""
+
+_loaded: dict[tuple[object, ...], LoadedModel] = {}
+"""Loaded models of this process: scripts are reloaded at every seek, networks are not."""
+_loaded_lock = Lock()
+
+
+def load_restorer(
+    name: str,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    backend: str = "auto",
+    tile: tuple[int, int] | None = None,
+    weights: str | Path | None = None,
+    cache: str | Path | None = None,
+    **options: object,
+) -> Restorer:
+    """Load a filter's algorithm, ready to restore windows.
+
+    Args:
+        name: Filter, as in the manifest, such as "dblrgan".
+        model: Model of the filter; None = its default.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: "auto", "fp32", "fp16" or "bf16".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
+        tile: Width and height of tiles in pixels; None = whole frames.
+        weights: A .safetensors file to use in place of the packaged weights.
+        cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
+        options: The filter's own parameters, as in the manifest.
+
+    Raises:
+        OptionError: A name or value is not allowed.
+        DeviceError: The device or precision is not available here.
+        WeightsError: The weights are missing, damaged or of another model.
+        EngineError: The backend asked for cannot run here, or cannot compile the model.
+    """
+    facts = load_manifest().filter(name)
+    given = options | {
+        "device": device,
+        "precision": precision,
+        "backend": backend,
+        "tile": tile,
+        "weights": weights,
+        "cache": cache,
+    }
+    checked = _checked(facts, given | ({"model": model} if model is not None else {}))
+    loaded = _load_model(facts, checked)
+    own = {p.name: checked[p.name] for p in facts.own_parameters if p.name != "model"}
+    return FACTORIES[name](loaded, checked["tile"], **own)
+
+
+def _checked(facts: FilterFacts, options: Mapping[str, object]) -> dict[str, Any]:
+    """Options of a restorer, checked, with defaults.
+
+    Raises:
+        OptionError: One is not allowed, or is the front end's.
+    """
+    for temporal in [p.name for p in facts.parameters.values() if p.temporal]:
+        if temporal in options:
+            raise OptionError(f"{temporal} is the front end's: a restorer is given whole windows")
+    return facts.check(options)
+
+
+class _Request(NamedTuple):
+    """What is to be loaded, but for the weights."""
+
+    filter_name: str
+    model: str
+    backend: str
+    device: torch.device
+    dtype: torch.dtype
+    dropout: bool
+    cache: Path
+
+
+def _load_model(facts: FilterFacts, checked: Mapping[str, Any]) -> LoadedModel:
+    """Load what the checked options ask for, or take it from what is loaded already."""
+    device = resolve_device(checked["device"])
+    dtype = resolve_dtype(checked["precision"], device)
+    path, sha256 = find_weights(facts.models[checked["model"]], checked["weights"])
+    request = _Request(
+        filter_name=facts.name,
+        model=checked["model"],
+        backend=checked["backend"],
+        device=device,
+        dtype=dtype,
+        dropout=bool(checked.get("dropout")),
+        cache=cache_folder(checked["cache"]),
+    )
+    # What the hash should be is part of the key: a file given by hand is not checked, ours is.
+    identity = (*request, sha256_of(path) if path.is_file() else None, sha256)
+    with _loaded_lock:
+        if identity not in _loaded:
+            _loaded[identity] = _compiled(request, path, sha256)
+        return _loaded[identity]
+
+
+def _compiled(request: _Request, path: Path, sha256: str | None) -> LoadedModel:
+    """Load a model from its weights file and let the backend make it run."""
+    sources, adds_middle_frame = load_parts(
+        request.filter_name, request.model, path, sha256=sha256, dropout=request.dropout
+    )
+    compiled = partial(
+        compile_network,
+        backend=request.backend,
+        device=request.device,
+        dtype=request.dtype,
+        cache=EngineCache(request.cache),
+    )
+    first = next(iter(sources.values()))
+    return LoadedModel(
+        spec=MODELS[request.filter_name][request.model],
+        device=request.device,
+        dtype=request.dtype,
+        networks={part: compiled(source) for part, source in sources.items()},
+        adds_middle_frame=adds_middle_frame,
+        tile_network=TileNetwork(first, compiled, request.device) if first.measuring else None,
+    )
 
 
 def find_weights(model: ModelFacts, given: str | Path | None) -> tuple[Path, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +18,10 @@ from ..runtime.network import Network
 from ..runtime.threads import num_threads
 from ..runtime.tile_network import TileNetwork
 from .base import Outcome, Restorer
+from .loaded_model import LoadedModel
 from .time_direction import turned
 
-__all__ = ["SequenceOptions", "SequenceRestorer", "multiplier_of"]
+__all__ = ["SequenceOptions", "SequenceRestorer", "make_sequence", "multiplier_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,8 @@ class SequenceRestorer(Restorer):
         self.multiplier = multiplier_of(options.depth)
         self.device = device
         self.options = options
+        self.exposure = options.exposure
+        self.moves_chroma = options.chroma == "flow"
         self._spec = spec
         self._run = FittedNetwork(
             network,
@@ -129,3 +133,20 @@ class SequenceRestorer(Restorer):
 def _unlike(middle: Tensor, neighbour: Tensor) -> Tensor | None:
     """A neighbour, or None if it is the middle frame once more."""
     return None if torch.equal(middle, neighbour) else neighbour
+
+
+def make_sequence(
+    loaded: LoadedModel,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
+) -> SequenceRestorer:
+    """The filter's algorithm; see `RestorerFactory`. Options are those of `SequenceOptions`."""
+    return SequenceRestorer(
+        loaded.networks[""],
+        loaded.spec,
+        loaded.device,
+        tile,
+        SequenceOptions(**options),
+        adds_middle_frame=loaded.adds_middle_frame,
+        tile_network=loaded.tile_network,
+    )

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..frames.chroma_motion import ChromaMotion, require_opencv
 from ..restorers import Restorer
-from ..restorers.sequence import SequenceOptions, SequenceRestorer
 from .coding import FrameCoding
 from .formats import read_planes
 from .settings import StreamOptions
@@ -26,12 +25,8 @@ def timing_of(restorer: Restorer, options: StreamOptions) -> Timing:
     return Timing(
         multiplier=restorer.multiplier,
         slowdown=restorer.multiplier if options.slow_motion else 1,
-        exposure=Fraction(_sequence_options(restorer).exposure).limit_denominator(1000),
+        exposure=Fraction(restorer.exposure).limit_denominator(1000),
     )
-
-
-def _sequence_options(restorer: Restorer) -> SequenceOptions:
-    return restorer.options if isinstance(restorer, SequenceRestorer) else SequenceOptions()
 
 
 class MomentPlanes:
@@ -48,8 +43,8 @@ class MomentPlanes:
 
     def __init__(self, restorer: Restorer, coding: FrameCoding, pixel_format: str) -> None:
         self._coding = coding
-        has_chroma = restorer.multiplier > 1 and not pixel_format.startswith("gray")
-        self._moves_chroma = has_chroma and _sequence_options(restorer).chroma == "flow"
+        has_chroma = not pixel_format.startswith("gray")
+        self._moves_chroma = has_chroma and restorer.moves_chroma
         if self._moves_chroma:
             require_opencv()
 

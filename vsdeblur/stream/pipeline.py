@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import VideoError
+from ..manifest import load_manifest
 from ..restorers import Restorer
 from .encoder import encoder_named, working_format
 from .moment_planes import timing_of
@@ -81,7 +82,9 @@ def _refuse_several(source: Path, restorer: Restorer) -> None:
         VideoError: The restorer gives several.
     """
     if restorer.multiplier > 1:
+        filters = load_manifest().filters.values()
+        others = " or ".join(sorted(facts.name for facts in filters if facts.multiplier == 1))
         raise VideoError(
             f"{source} cannot be restored as a picture: this filter gives {restorer.multiplier} "
-            "frames for each; give a video, or use the filter brmr or dblrgan"
+            f"frames for each; give a video, or use the filter {others}"
         )

@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import lightning_fabric as fabric_library
 from torch import Tensor
 
 from ..errors import DataError, OptionError
+from ..registry import RECORDS, FilterPart
 from ..runtime.speed import flops_per_sample, matrix_rate
-from .brmr.brmr_task import BRMRTask
 from .checkpoint import RunFolder
-from .dblrgan.window_task import WindowTask
 from .recipe import Recipe
 from .run_log import RunLog
 from .run_options import TrainOptions, TrainProgress
-from .sequence.sequence_task import SequenceTask
-from .task import Pool, Task, Validation
+from .task import Pool, TaskFactory, Validation
 from .trainer import Trainer
 from .validation import Score
 
 __all__ = ["TrainOptions", "TrainProgress", "train"]
 
-TASKS: dict[str, Callable[[Sequence[Recipe], TrainOptions], Task]] = {
-    "dblrgan": WindowTask,
-    "brmr": BRMRTask,
-    "sequence": SequenceTask,
-}
-"""How each filter's models are trained."""
+TASKS: Mapping[str, TaskFactory] = FilterPart("training_task")
+"""Filter name -> how its models are trained."""
 
 
 def train(
@@ -62,7 +56,7 @@ def train(
     folders = [RunFolder(options.out / stage.stage) for stage in stages]
     for stage, folder in zip(stages, folders, strict=True):
         _check_folder(stage, folder, options, is_first=folder is folders[0])
-    _check_networks(stages[0], options)
+    _check_options(stages[0], options)
     task = TASKS[stages[0].filter](stages, options)
     fabric = _fabric(stages, options)
     for folder in folders:
@@ -88,11 +82,24 @@ def train(
     return weights
 
 
-def _check_networks(stage: Recipe, options: TrainOptions) -> None:
+def _check_options(stage: Recipe, options: TrainOptions) -> None:
+    """Refuse what the recipe's filter cannot be trained by.
+
+    Raises:
+        DataError: The filter is none that can be trained.
+        OptionError: An option is for recipes of other filters.
+    """
+    if stage.filter not in TASKS:
+        raise DataError(
+            f"recipe {stage.name!r} is for filter {stage.filter!r}; choose one of: "
+            f"{', '.join(TASKS)}"
+        )
     for name in ("vgg19", "raft"):
-        if getattr(options, name) is not None and stage.filter != "sequence":
+        heeding = [each for each in TASKS if name in RECORDS[each].training_options]
+        if getattr(options, name) is not None and stage.filter not in heeding:
             raise OptionError(
-                f"--{name} is for recipes of sequence; recipe {stage.name!r} trains {stage.filter}"
+                f"--{name} is for recipes of {', '.join(heeding)}; recipe {stage.name!r} trains "
+                f"{stage.filter}"
             )
 
 

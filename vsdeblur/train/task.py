@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,10 +10,11 @@ import lightning_fabric as fabric_library
 from torch import Tensor
 
 from .recipe import Recipe
+from .run_options import TrainOptions
 from .trainer import Trainer
 from .validation import Score
 
-__all__ = ["Pool", "Task", "Validation"]
+__all__ = ["Pool", "Task", "TaskFactory", "Validation"]
 
 
 class Pool(Protocol):
@@ -55,3 +57,7 @@ class Task(Protocol):
         What takes long to make may be kept in the stage's folder.
         """
         ...
+
+
+type TaskFactory = Callable[[Sequence[Recipe], TrainOptions], Task]
+"""Stages of a recipe and where its material is -> the training of the recipe's filter."""

@@ -119,16 +119,16 @@ class MotionScore:
 
 def score_motion(figures: Sequence[Figures]) -> MotionScore | None:
     """Put together the figures of `motion_figures`; None where no group moves."""
-    moving = [some for some in figures if "right_way" in some and "restored_epe" in some]
+    moving = [group for group in figures if "right_way" in group and "restored_epe" in group]
     if not moving:
         return None
     return MotionScore(
         groups=len(moving),
-        end_point_error=median(some["restored_epe"] for some in moving),
-        still_error=median(some["input_epe"] for some in moving),
-        change=fmean(some["restored_step"] for some in moving),
-        sharp_change=fmean(some["sharp_step"] for some in moving),
-        right_way=fmean(some["right_way"] for some in moving),
+        end_point_error=median(group["restored_epe"] for group in moving),
+        still_error=median(group["input_epe"] for group in moving),
+        change=fmean(group["restored_step"] for group in moving),
+        sharp_change=fmean(group["sharp_step"] for group in moving),
+        right_way=fmean(group["right_way"] for group in moving),
     )
 
 

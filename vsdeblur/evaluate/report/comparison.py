@@ -11,12 +11,12 @@ from ..metrics.motion import MOST_ERROR, MotionScore, score_motion
 from ..scores import SetScores
 from .published import PUBLISHED_WORKINGS, PublishedWorking
 
-__all__ = ["Finding", "find_out", "published_seconds"]
+__all__ = ["ComparedFigure", "compared_figures", "published_seconds"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A figure of how a filter works."""
+class ComparedFigure:
+    """A figure of how a filter works, beside what was published of it."""
 
     figure: str
     """Its name in the JSON report."""
@@ -40,18 +40,18 @@ class Finding:
         return "".join(parts)
 
 
-def find_out(scores: SetScores, filter_name: str) -> list[Finding]:
-    """Collect how a filter worked on a set; nothing for a filter that does not tell.
+def compared_figures(scores: SetScores, filter_name: str) -> list[ComparedFigure]:
+    """Figures of how a filter worked on a set; none where only its results were scored.
 
     Args:
         scores: All figures of the set.
         filter_name: As in the manifest.
     """
-    findings = []
+    figures = []
     iterations = scores.mean_over_frames.get("restored_iterations")
     if iterations is not None:
-        findings.append(
-            Finding(
+        figures.append(
+            ComparedFigure(
                 figure="iterations",
                 title="accepted iterations, mean over frames",
                 value=iterations,
@@ -59,8 +59,8 @@ def find_out(scores: SetScores, filter_name: str) -> list[Finding]:
             )
         )
     if scores.regions is not None:
-        findings.append(
-            Finding(
+        figures.append(
+            ComparedFigure(
                 figure="region_iou",
                 title="IoU of the region found most blurred and the one blurred, mean over "
                 f"{scores.regions.num_pictures} pictures",
@@ -72,16 +72,16 @@ def find_out(scores: SetScores, filter_name: str) -> list[Finding]:
         )
     gain = _blurred_gain(scores)
     if gain is not None:
-        findings.append(gain)
+        figures.append(gain)
     motion = score_motion([frame.figures for frame in scores.frames])
     if motion is not None:
-        findings += _motion_findings(motion, filter_name)
-    return findings
+        figures += _motion_figures(motion, filter_name)
+    return figures
 
 
-def _motion_findings(motion: MotionScore, filter_name: str) -> list[Finding]:
+def _motion_figures(motion: MotionScore, filter_name: str) -> list[ComparedFigure]:
     verdict = "is" if motion.is_real else "is not"
-    told = {
+    figures = {
         "end_point_error": (
             f"end-point error in pixels, median over the groups that move ({motion.groups}; of a "
             f"still sequence {motion.still_error:.3f})",
@@ -100,17 +100,17 @@ def _motion_findings(motion: MotionScore, filter_name: str) -> list[Finding]:
         "right_way": ("share of the groups that move the right way", motion.right_way),
     }
     return [
-        Finding(
+        ComparedFigure(
             figure=figure,
             title=title,
             value=value,
             published=PUBLISHED_WORKINGS.get((filter_name, figure)),
         )
-        for figure, (title, value) in told.items()
+        for figure, (title, value) in figures.items()
     ]
 
 
-def _blurred_gain(scores: SetScores) -> Finding | None:
+def _blurred_gain(scores: SetScores) -> ComparedFigure | None:
     """Of a filter that makes several moments: what it gains where there is blur to remove."""
     low, high = BANDS["22-32"]
     groups = [
@@ -120,11 +120,11 @@ def _blurred_gain(scores: SetScores) -> Finding | None:
     ]
     if not groups:
         return None
-    return Finding(
+    return ComparedFigure(
         figure="blurred_gain",
         title="gain in luma PSNR over repeating the blurred frame in dB, mean over the groups "
         f"where that has {low:g} to {high:g} dB ({len(groups)})",
-        value=fmean(some["restored_psnr_luma"] - some["input_psnr_luma"] for some in groups),
+        value=fmean(each["restored_psnr_luma"] - each["input_psnr_luma"] for each in groups),
         published=None,
     )
 

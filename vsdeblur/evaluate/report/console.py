@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ..evaluation import Evaluation
 from ..scores import SetScores
-from .comparison import find_out, published_seconds
+from .comparison import compared_figures, published_seconds
 from .summary import Section, Summary, formatted, published_columns, summarize
 
 __all__ = ["print_tables"]
@@ -18,10 +18,10 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
     """Print a table for every set, and the time a frame takes."""
     for scores in evaluation.sets:
         method = evaluation.method
-        summary = summarize(scores, method.name, method.stages)
+        summary = summarize(scores, method.name, method.intermediates)
         console.print(_table(scores, summary))
-        found = [finding.text for finding in find_out(scores, method.filter)]
-        for line in (*_notes(summary), *found, _time(scores, evaluation)):
+        compared = [figure.text for figure in compared_figures(scores, method.filter)]
+        for line in (*_notes(summary), *compared, _time(scores, evaluation)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print()
 

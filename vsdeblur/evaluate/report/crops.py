@@ -134,7 +134,7 @@ def _candidate(
     size, stride = _tiling(frame)
     row, column = divmod(tile, errors.shape[-1])
     top, left = row * stride, column * stride
-    crops = [middle_picture(some)[:, top : top + size, left : left + size] for some in frame]
+    crops = [middle_picture(state)[:, top : top + size, left : left + size] for state in frame]
     return _Candidate(
         video=video,
         index=index,

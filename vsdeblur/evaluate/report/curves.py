@@ -79,7 +79,7 @@ class _Axis:
 def psnr_chart(scores: SetScores) -> Chart:
     """Draw the luma PSNR of the blurred input and of the restored frames, video after video."""
     videos = [(video.name, _series(video)) for video in scores.videos]
-    axis = _Axis.over([v for _, series in videos for some in series.values() for v in some])
+    axis = _Axis.over([v for _, series in videos for values in series.values() for v in values])
     unit = (WIDTH - LEFT - RIGHT) / len(scores.frames)
     stretches, start = [], float(LEFT)
     for name, series in videos:

@@ -52,9 +52,9 @@ class Gallery:
     """
 
     def __init__(self, sets: Sequence[EvaluationSet], max_frames: int | None = None) -> None:
-        self._chosen = {some.name: _chosen(some.videos, max_frames) for some in sets}
-        self.frames: dict[str, list[ShownFrame]] = {some.name: [] for some in sets}
-        self.crops = {some.name: Crops() for some in sets}
+        self._chosen = {each.name: _chosen(each.videos, max_frames) for each in sets}
+        self.frames: dict[str, list[ShownFrame]] = {each.name: [] for each in sets}
+        self.crops = {each.name: Crops() for each in sets}
 
     def see(
         self, set_name: str, video: EvaluationVideo, scores: FrameScores, pictures: FramePictures
@@ -63,7 +63,7 @@ class Gallery:
         self.crops[set_name].see(video.name, scores.index, pictures)
         if (video.name, scores.index) in self._chosen[set_name]:
             height, width = pictures.sharp.luma.shape[-2:]
-            uris = [_frame_uri(some) for some in pictures]
+            uris = [_frame_uri(state) for state in pictures]
             self.frames[set_name].append(
                 ShownFrame(
                     video=video.name,

@@ -15,7 +15,7 @@ from ...errors import OptionError
 from ..evaluation import Evaluation, Method
 from ..metrics.moment_direction import LEAST_MOTION
 from ..scores import SetScores
-from .comparison import find_out, published_seconds
+from .comparison import compared_figures, published_seconds
 from .curves import psnr_chart
 from .gallery import Gallery
 from .published import PROTOCOLS, Published
@@ -63,7 +63,7 @@ def json_report(evaluation: Evaluation) -> str:
     published = published_seconds(evaluation.method.filter)
     report = {
         "schema": SCHEMA,
-        "method": asdict(evaluation.method),
+        "method": _method_facts(evaluation.method),
         "options": evaluation.options,
         "versions": evaluation.versions,
         "protocol": PROTOCOL,
@@ -77,8 +77,14 @@ def json_report(evaluation: Evaluation) -> str:
     return json.dumps(report, indent=1, allow_nan=False) + "\n"
 
 
+def _method_facts(method: Method) -> dict[str, Any]:
+    facts = asdict(method)
+    facts["stages"] = facts.pop("intermediates")  # what reports of this form call them
+    return facts
+
+
 def _set_facts(scores: SetScores, method: Method) -> dict[str, Any]:
-    summary = summarize(scores, method.name, method.stages)
+    summary = summarize(scores, method.name, method.intermediates)
     beside = [row for section in summary.sections for row in section.published]
     return {
         "name": scores.name,
@@ -91,7 +97,7 @@ def _set_facts(scores: SetScores, method: Method) -> dict[str, Any]:
         "published": [_published_facts(row) for row in beside],
         "published_apart": [_published_facts(row) for row in summary.apart],
         "why_apart": summary.why_apart,
-        "findings": [asdict(finding) for finding in find_out(scores, method.filter)],
+        "findings": [asdict(each) for each in compared_figures(scores, method.filter)],
         "videos": [
             {
                 "name": video.name,
@@ -130,7 +136,7 @@ def html_report(evaluation: Evaluation, gallery: Gallery) -> str:
     return environment.from_string(source).render(
         evaluation=evaluation,
         sets=[_set_view(scores, evaluation, gallery) for scores in evaluation.sets],
-        states={"input": "input", **evaluation.method.stages, "restored": "restored"},
+        states={"input": "input", **evaluation.method.intermediates, "restored": "restored"},
         definitions=PROTOCOL,
         protocols=PROTOCOLS,
         published_columns=published_columns,
@@ -142,8 +148,8 @@ def _set_view(scores: SetScores, evaluation: Evaluation, gallery: Gallery) -> Ma
     method = evaluation.method
     return {
         "scores": scores,
-        "summary": summarize(scores, method.name, method.stages),
-        "findings": find_out(scores, method.filter),
+        "summary": summarize(scores, method.name, method.intermediates),
+        "compared_figures": compared_figures(scores, method.filter),
         "chart": psnr_chart(scores),
         "frames": gallery.frames[scores.name],
         "best_crops": gallery.crops[scores.name].best(),

@@ -48,8 +48,8 @@ class Section:
 
     title: str
     ours: Sequence[SummaryRow]
-    """The blurred input, the filter's stages, the restored frames, and the sharp ones where they
-    have a figure."""
+    """The blurred input, the filter's intermediate results, the restored frames, and the sharp ones
+    where they have a figure."""
     change: Figures
     """Restored minus input, by column."""
     published: Sequence[Published]
@@ -82,15 +82,17 @@ class Summary:
         return {name: texts for name, texts in COLUMNS.items() if name in used}
 
 
-def summarize(scores: SetScores, method: str, stages: Mapping[str, str] | None = None) -> Summary:
+def summarize(
+    scores: SetScores, method: str, intermediates: Mapping[str, str] | None = None
+) -> Summary:
     """Make the table of a set.
 
     Args:
         scores: All its figures.
         method: What the restored frames are called.
-        stages: Name of a stage in figures -> what its pictures are called.
+        intermediates: Name of an intermediate result in figures -> what it is called.
     """
-    states = {"input": "blurred input", **(stages or {}), "restored": method}
+    states = {"input": "blurred input", **(intermediates or {}), "restored": method}
     whole = _is_whole_test_split(scores)
     known = published_for(scores.name) if scores.split == "test" else []
     compared = known if whole else []

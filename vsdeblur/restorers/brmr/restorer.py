@@ -22,12 +22,13 @@ from ...runtime.threads import num_threads
 from ...runtime.tile_network import TileNetwork
 from ...runtime.tiling import FEATHER
 from ..base import Outcome, Restorer, refuse_non_finite
+from ..loaded_model import LoadedModel
 from .critic import Critic, margin
 from .overlay import draw_overlay
 from .refining import Candidate, refine
 from .regions import Window, feather_weights, mine_windows
 
-__all__ = ["BRMROptions", "BRMRRestorer", "BRMRResult"]
+__all__ = ["BRMROptions", "BRMRRestorer", "BRMRResult", "make_brmr"]
 
 TONE_FEATHER = 128
 """Pixels over which tiles are blended that are normalised apart: they may differ in tone."""
@@ -290,6 +291,24 @@ class BRMRRestorer(Restorer):
         (seed,) = np.random.SeedSequence((self.options.seed, number)).generate_state(1)
         with dropout_noise(torch.Generator().manual_seed(int(seed))):
             yield
+
+
+def make_brmr(
+    loaded: LoadedModel,
+    tile: tuple[int, int] | None,
+    **options: Any,  # noqa: ANN401
+) -> BRMRRestorer:
+    """The filter's algorithm; see `RestorerFactory`. Options are those of `BRMROptions`."""
+    assert isinstance(loaded.spec, BRMRSpec)
+    return BRMRRestorer(
+        loaded.networks,
+        loaded.spec,
+        loaded.device,
+        tile,
+        BRMROptions(**options),
+        adds_middle_frame=loaded.adds_middle_frame,
+        tile_network=loaded.tile_network,
+    )
 
 
 def _confidence(heat: Tensor) -> float:

@@ -1,14 +1,16 @@
-"""What brmr tells of its work, with functions in place of its networks: figures known by hand."""
+"""What is scored of brmr's work, with functions in place of its networks: figures known by hand."""
 
 import dataclasses
+import functools
 import math
 
 import pytest
 import torch
 
-from vsdeblur.evaluate.evaluation_task import Insight, brmr_insight
+from vsdeblur.evaluate.brmr_evaluation import brmr_evaluation
+from vsdeblur.evaluate.evaluation_task import EvaluationTask
 from vsdeblur.evaluate.metrics.localisation import score_regions
-from vsdeblur.evaluate.report.comparison import find_out
+from vsdeblur.evaluate.report.comparison import compared_figures
 from vsdeblur.evaluate.scoring import Scorer
 from vsdeblur.restorers.brmr.regions import Window
 
@@ -30,9 +32,10 @@ def grey_video(fake_video):
     return fake_video("a", [sharp - 20] * 3, [sharp] * 3)
 
 
-def score(brmr_stub, some, **stubs):
-    whole, image = (brmr_stub(**stubs, **options) for options in ({}, {"max_iterations": 0}))
-    (scores,) = Scorer(whole, insight=brmr_insight(whole, image)).score([some])
+def score(brmr_stub, evaluation_set, **stubs):
+    whole = brmr_stub(**stubs)
+    task = brmr_evaluation(whole, functools.partial(brmr_stub, **stubs))
+    (scores,) = Scorer(whole, task=task).score([evaluation_set])
     return scores
 
 
@@ -68,13 +71,13 @@ def test_a_critic_that_refuses_everything_leaves_the_image_generators_picture(
 
 def test_iterations_are_a_mean_over_pictures(brmr_stub, grey_video, make_set):
     levels = iter([0.0, 0.0, 5.0, 0.0, 0.0])  # the first call is the warm-up
-    told = Insight(restore=lambda window: (window, {"restored_iterations": next(levels)}))
-    (scores,) = Scorer(brmr_stub(), insight=told).score([make_set(grey_video)])
-    (finding,) = find_out(scores, "brmr")
-    assert finding.value == pytest.approx(5 / 3)
-    assert finding.published.value == 2.3
-    assert finding.text.startswith("accepted iterations, mean over frames: 1.667; published: 2.3 (")
-    assert find_out(scores, "another")[0].published is None
+    task = EvaluationTask(restore=lambda window: (window, {"restored_iterations": next(levels)}))
+    (scores,) = Scorer(brmr_stub(), task=task).score([make_set(grey_video)])
+    (figure,) = compared_figures(scores, "brmr")
+    assert figure.value == pytest.approx(5 / 3)
+    assert figure.published.value == 2.3
+    assert figure.text.startswith("accepted iterations, mean over frames: 1.667; published: 2.3 (")
+    assert compared_figures(scores, "another")[0].published is None
 
 
 def test_regions_are_looked_for_where_there_are_sharp_pictures(
@@ -82,22 +85,24 @@ def test_regions_are_looked_for_where_there_are_sharp_pictures(
 ):
     pictures = list(rng.integers(0, 256, (3, 160, 160, 3), dtype="u1"))
     without = make_set(grey_video)
-    some = dataclasses.replace(without, sharp_pictures=lambda: iter(pictures))
+    with_pictures = dataclasses.replace(without, sharp_pictures=lambda: iter(pictures))
     restorer = brmr_tiny()
-    insight = brmr_insight(restorer, brmr_tiny(max_iterations=0))
-    scorer = Scorer(restorer, insight=insight, max_frames=1)
-    found, nothing = scorer.score([some, without])
+    task = brmr_evaluation(restorer, brmr_tiny)
+    scorer = Scorer(restorer, task=task, max_frames=1)
+    found, nothing = scorer.score([with_pictures, without])
     assert nothing.regions is None
     assert found.regions == score_regions(restorer.mine, pictures)
     assert found.regions.num_pictures == 3
-    _, finding = find_out(found, "brmr")
-    assert f"{finding.value:.3f} of at most {found.regions.attainable:.3f}; " in finding.text
+    _, figure = compared_figures(found, "brmr")
+    assert f"{figure.value:.3f} of at most {found.regions.attainable:.3f}; " in figure.text
 
 
 def test_who_knows_the_regions_finds_them(stub, grey_video, make_set, rng):
     """On a picture that one window fills, there is nothing to miss."""
     pictures = list(rng.integers(0, 256, (2, 128, 128, 3), dtype="u1"))
-    some = dataclasses.replace(make_set(grey_video), sharp_pictures=lambda: iter(pictures))
-    told = Insight(restore=lambda w: (w[2:3], {}), mine=lambda frame: Window(0, 0, 128, 128))
-    (scores,) = Scorer(stub(), insight=told, max_frames=1).score([some])
+    pictured = dataclasses.replace(make_set(grey_video), sharp_pictures=lambda: iter(pictures))
+    task = EvaluationTask(
+        restore=lambda w: (w[2:3], {}), localise=lambda frame: Window(0, 0, 128, 128)
+    )
+    (scores,) = Scorer(stub(), task=task, max_frames=1).score([pictured])
     assert (scores.regions.iou, scores.regions.attainable) == (1, 1)
