@@ -29,7 +29,7 @@ class FilterRecord:
     models: str
     """Model name -> `models.ModelSpec`."""
     restorer: str
-    """Makes its algorithm; see `restorers.loading.RestorerFactory`."""
+    """Makes its algorithm; see `restorers.loaded_model.RestorerFactory`."""
     script_function: str
     """What VapourSynth scripts call; `vsdeblur` offers it under the filter's name."""
     training_task: str | None = None
