@@ -73,6 +73,8 @@ def test_the_command_runs_with_packaged_weights(installed, tmp_path):
         assert sum(1 for _ in container.decode(video=0)) == 3
 
 
-def test_recipes_and_types_are_in_the_wheel(installed):
+def test_data_and_types_are_in_the_wheel(installed):
     assert list((installed / "vsdeblur/train/recipes").glob("*.toml"))
+    for name in ("published.toml", "report.html"):
+        assert (installed / "vsdeblur/evaluate/report" / name).exists()
     assert (installed / "vsdeblur/py.typed").exists()

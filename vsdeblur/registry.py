@@ -1,8 +1,8 @@
 """The filters: one record for each, by which everything else finds a filter's parts.
 
-To add a filter, write its files, give it an entry in `plugin_manifest.toml` and a record here. The
-parts are named, not imported: whoever needs one imports it, so that a command runs without what
-others need.
+To add a filter, write its files, give it an entry in `plugin_manifest.toml` and a record here, with
+a line for type checkers. The parts are named, not imported: whoever needs one imports it, so that a
+command runs without what others need.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FilterRecord:
     models: str
     """Model name -> `models.ModelSpec`."""
     restorer: str
-    """Makes its algorithm; see `restorers.loading.RestorerFactory`."""
+    """Makes its algorithm; see `restorers.loaded_model.RestorerFactory`."""
     script_function: str
     """What VapourSynth scripts call; `vsdeblur` offers it under the filter's name."""
     training_task: str | None = None
