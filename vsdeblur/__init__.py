@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from .registry import FilterPart
 
-if TYPE_CHECKING:
-    from .registry import *  # noqa: F403 - the filters
+if TYPE_CHECKING:  # by these type checkers and editors know the signatures
+    from .filters.brmr import brmr as brmr
+    from .filters.dblrgan import dblrgan as dblrgan
+    from .filters.sequence import sequence as sequence
     from .restorers import load_restorer
 
 __version__ = "0.1.0"

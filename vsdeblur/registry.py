@@ -1,7 +1,7 @@
 """The filters: one record for each, by which everything else finds a filter's parts.
 
-To add a filter, write its files, give it an entry in `plugin_manifest.toml` and a record here, with
-a line for type checkers. The parts are named, not imported: whoever needs one imports it, so that a
+To add a filter, write its files, give it an entry in `plugin_manifest.toml` and a record here (and
+the package's `__init__` a line for type checkers). The parts are named, not imported: whoever needs one imports it, so that a
 command runs without what others need.
 """
 
@@ -10,12 +10,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
-
-if TYPE_CHECKING:  # by these type checkers and editors know the signatures of what `vsdeblur` has
-    from .filters.brmr import brmr as brmr
-    from .filters.dblrgan import dblrgan as dblrgan
-    from .filters.sequence import sequence as sequence
+from typing import cast
 
 
 @dataclass(frozen=True, kw_only=True)

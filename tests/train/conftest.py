@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from vsdeblur.data.photos import find_photos
-from vsdeblur.train.pool_settings import PoolSettings
 from vsdeblur.train.recipe import load_stages
 from vsdeblur.train.run_options import TrainOptions
+from vsdeblur.train.settings import PoolSettings
 from vsdeblur.train.synthesis.windows import BlurSettings
 from vsdeblur.train.validation import ValidationSet
 

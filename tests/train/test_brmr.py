@@ -19,11 +19,10 @@ from vsdeblur.train.brmr.brmr_task import ImageTrainer, PatchTrainer
 from vsdeblur.train.brmr.brmr_validation import rgb_psnr
 from vsdeblur.train.brmr.colour_photos import PictureSet
 from vsdeblur.train.brmr.mining import MinedPool, mine
-from vsdeblur.train.brmr.pair_settings import PairSettings
 from vsdeblur.train.brmr.pairs import PairPool
 from vsdeblur.train.loop import train
 from vsdeblur.train.recipe import load_stages
-from vsdeblur.train.synthesis.blur_settings import BlurSettings
+from vsdeblur.train.settings import BlurSettings, PairSettings
 
 TINY = {"width": 4, "max_width": 8, "critic_width": 4}
 BLUR = BlurSettings(margin=32, max_blur=6)

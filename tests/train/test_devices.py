@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vsdeblur.train.loop import TrainOptions, train
-from vsdeblur.train.pool_settings import PoolSettings
 from vsdeblur.train.recipe import load_stages
+from vsdeblur.train.settings import PoolSettings
 from vsdeblur.train.synthesis.windows import BlurSettings
 
 

@@ -25,8 +25,8 @@ from vsdeblur.train.sequence.perceptual import (
     load_vgg19,
 )
 from vsdeblur.train.sequence.sequence_losses import central_content_loss, flow_loss
-from vsdeblur.train.sequence.sequence_settings import SequenceSettings
 from vsdeblur.train.sequence.sequence_task import SequenceTask
+from vsdeblur.train.settings import SequenceSettings
 
 TINY = {"widths": [8, 8, 8], "num_blocks": [1, 1, 1], "num_decoder_blocks": [1, 1]}
 

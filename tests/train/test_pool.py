@@ -9,7 +9,7 @@ from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.train.losses import charbonnier_loss
 from vsdeblur.train.pool import WindowPool
-from vsdeblur.train.pool_settings import PoolSettings
+from vsdeblur.train.settings import PoolSettings
 from vsdeblur.train.synthesis.sources import PhotoSource, VideoSource
 from vsdeblur.train.synthesis.windows import BlurSettings
 from vsdeblur.train.validation import ValidationSet

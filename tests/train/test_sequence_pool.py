@@ -9,11 +9,11 @@ from vsdeblur.data.datasets import DATASETS
 from vsdeblur.data.photos import PhotoSet
 from vsdeblur.data.psnr import luma_psnr
 from vsdeblur.errors import DataError
-from vsdeblur.train.pool_settings import PoolSettings
 from vsdeblur.train.sequence.exposures import OUT_OF_SIGHT, PhotoMoments, VideoMoments
 from vsdeblur.train.sequence.moment_pool import MomentPool
 from vsdeblur.train.sequence.sequence_losses import flow_loss, warped
 from vsdeblur.train.sequence.sequence_validation import ExposureSet, moment_psnr
+from vsdeblur.train.settings import PoolSettings
 from vsdeblur.train.synthesis.windows import BlurSettings
 
 BLUR = BlurSettings(

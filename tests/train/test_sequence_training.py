@@ -16,12 +16,12 @@ from vsdeblur.train.loop import train
 from vsdeblur.train.losses import charbonnier_loss
 from vsdeblur.train.recipe import load_stages
 from vsdeblur.train.sequence.sequence_losses import bicycle_loss, in_better_order, pair_content_loss
-from vsdeblur.train.sequence.sequence_settings import (
+from vsdeblur.train.sequence.sequence_task import SequenceTask
+from vsdeblur.train.settings import (
     ADVERSARIAL_WEIGHT,
     FLOW_WEIGHT,
     SequenceSettings,
 )
-from vsdeblur.train.sequence.sequence_task import SequenceTask
 
 TINY = {"widths": [8, 8, 8], "num_blocks": [1, 1, 1], "num_decoder_blocks": [1, 1]}
 NOTHING = SequenceSettings(central=0, perceptual=0, pair=0, adversarial=0, flow=0, critic_width=4)

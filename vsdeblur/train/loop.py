@@ -17,9 +17,8 @@ from torch import Tensor
 from ..errors import DataError, OptionError
 from ..registry import RECORDS, FilterPart
 from ..runtime.speed import flops_per_sample, matrix_rate
-from .checkpoint import RunFolder
 from .recipe import Recipe
-from .run_log import RunLog
+from .run_folder import RunFolder, RunLog
 from .run_options import TrainOptions, TrainProgress
 from .task import Pool, TaskFactory, Validation
 from .trainer import Trainer

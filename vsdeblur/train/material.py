@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 
-from ..data.datasets import PairedVideo, open_dataset
+from ..data.datasets import DATASETS, PairedVideo, open_dataset
 from ..data.photos import PhotoSet, find_photos
 from ..errors import DataError
 from .recipe import Recipe
-from .synthesis.sources import check_sources
 from .validation import ValidationSet
 
 __all__ = ["Material"]
@@ -98,3 +97,27 @@ def _split[T](items: list[T], what: str) -> tuple[list[T], list[T]]:
         )
     held_out = items[::10]
     return [item for index, item in enumerate(items) if index % 10], held_out
+
+
+def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
+    """Refuse material that a recipe has no place for.
+
+    Raises:
+        DataError: A name that the recipe does not have, a kind that does not exist, or nothing.
+    """
+    known = ", ".join(recipe.sources)
+    for name in data:
+        if name not in recipe.sources:
+            raise DataError(
+                f"recipe {recipe.name!r} has no source {name!r}; it has: {known} (give material "
+                "as --data NAME=DIR)"
+            )
+    if not data:
+        raise DataError(f"no material: give --data NAME=DIR, NAME being one of: {known}")
+    for name, settings in recipe.sources.items():
+        if settings.kind != "photos" and settings.kind not in DATASETS:
+            kinds = ", ".join(["photos", *DATASETS])
+            raise DataError(
+                f"source {name!r} of recipe {recipe.name!r} has kind {settings.kind!r}; choose "
+                f"one of: {kinds}"
+            )

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..data.photos import random_below
 from ..data.psnr import luma_psnr
-from .pool_settings import PoolSettings
+from .settings import PoolSettings
 from .synthesis.sources import Source
 from .synthesis.windows import degrade
 

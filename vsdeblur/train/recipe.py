@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .brmr.pair_settings import PairSettings
-from .pool_settings import PoolSettings
-from .sequence.sequence_settings import SequenceSettings
-from .synthesis.blur_settings import BlurSettings
+from .settings import BlurSettings, PairSettings, PoolSettings, SequenceSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..data.datasets import PairedVideo
@@ -21,7 +22,7 @@ from ..errors import DataError
 from .synthesis.sources import VideoSource
 from .synthesis.windows import BlurSettings, degrade, synthesize
 
-__all__ = ["Score", "ValidationSet"]
+__all__ = ["Score", "ValidationSet", "write_comparison"]
 
 
 @dataclass(frozen=True)
@@ -167,3 +168,21 @@ class ValidationSet:
 
 
 SETTINGS = BlurSettings(max_blur=36, blur_exponent=1.5, still_share=0.2)
+
+
+def write_comparison(
+    path: Path, validation: ValidationSet, restored: Tensor, rows: int = 6
+) -> None:
+    """Write a PNG with a row a window: blurred middle frame, restored, sharp.
+
+    Args:
+        path: File to write.
+        validation: The windows.
+        restored: (N, 1, H, W), the network's output for them, in [0, 1].
+        rows: How many windows, spread evenly over the set.
+    """
+    middle = validation.blurred.shape[1] // 2
+    chosen = torch.linspace(0, len(restored) - 1, rows).long()
+    columns = [validation.blurred[chosen, middle], restored[chosen, 0], validation.sharp[chosen, 0]]
+    sheet = torch.cat([torch.cat(list(column)) for column in columns], dim=1)
+    Image.fromarray((sheet * 255).round().byte().numpy()).save(path)

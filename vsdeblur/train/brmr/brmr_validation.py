@@ -15,11 +15,10 @@ from ...models.brmr import BRMRNetworks
 from ...models.spec import BRMRSpec
 from ...restorers.brmr.regions import mine_windows
 from ...restorers.brmr.restorer import BRMROptions, BRMRRestorer
-from ..synthesis.blur_settings import BlurSettings
+from ..settings import BlurSettings, PairSettings
 from ..trainer import Trainer
 from ..validation import Score
 from .colour_photos import PictureSet
-from .pair_settings import PairSettings
 from .pairs import Pair, random_pair
 
 __all__ = ["PictureValidation", "RegionValidation", "rgb_psnr"]

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from ...data.kernels import apply_blur, draw_blur
 from ...data.photos import random_below
-from ..synthesis.blur_settings import BlurSettings
+from ..settings import BlurSettings, PairSettings
 from ..synthesis.windows import synthesize
 from .colour_photos import PictureSet
-from .pair_settings import PairSettings
 
 __all__ = ["PATCH", "Pair", "PairPool", "random_pair"]
 

@@ -14,11 +14,10 @@ from ..losses import LOSSES
 from ..material import Material
 from ..pool import WindowPool
 from ..recipe import Recipe
-from ..run_log import write_comparison
 from ..run_options import TrainOptions
 from ..synthesis.sources import PhotoSource, Source, VideoSource
 from ..trainer import Trainer
-from ..validation import Score, ValidationSet
+from ..validation import Score, ValidationSet, write_comparison
 from .adversarial import WindowCritic
 
 __all__ = ["WindowTask", "WindowTrainer"]

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
-from ..synthesis.blur_settings import BlurSettings
+from ..settings import BlurSettings
 from ..synthesis.camera import Draw
 from ..synthesis.concert import concert_look
 from ..synthesis.sources import luma_of_rgb

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..pool import GROUP, LanePool, Turn
-from ..pool_settings import PoolSettings
+from ..settings import PoolSettings
 from ..synthesis.windows import degrade
 from .exposures import MomentSource
 from .sequence_validation import moment_psnr

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...models.sequence import NUM_MOMENTS
-from .sequence_settings import ADVERSARIAL_WEIGHT, FLOW_WEIGHT
+from ..settings import ADVERSARIAL_WEIGHT, FLOW_WEIGHT
 
 __all__ = [
     "ADVERSARIAL_WEIGHT",

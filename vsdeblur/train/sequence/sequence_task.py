@@ -19,6 +19,7 @@ from ..losses import LOSSES
 from ..material import Material
 from ..recipe import Recipe
 from ..run_options import TrainOptions
+from ..settings import SequenceSettings
 from ..trainer import Trainer
 from ..transfer import start_from_dblrgan
 from .exposures import MomentSource, PhotoMoments, VideoMoments
@@ -35,7 +36,6 @@ from .sequence_losses import (
     in_better_order,
     pair_content_loss,
 )
-from .sequence_settings import SequenceSettings
 from .sequence_validation import ExposureSet, ExposureValidation
 
 __all__ = ["SequenceTask", "SequenceTrainer"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet
 from ...data.psnr import luma_psnr
-from ..synthesis.blur_settings import BlurSettings
+from ..settings import BlurSettings
 from ..synthesis.windows import degrade, synthesize
 from ..trainer import Trainer
 from ..validation import Score, ValidationSet

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .blur_settings import BlurSettings
+from ..settings import BlurSettings
 
 __all__ = ["CameraPath", "Draw", "frame_times", "motion_of_length", "travel"]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .blur_settings import BlurSettings
+from ..settings import BlurSettings
 from .camera import CameraPath, Draw
 
 __all__ = ["Scene", "object_mask"]

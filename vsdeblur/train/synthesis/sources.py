@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from ...data.datasets import DATASETS, PairedVideo
+from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
-from ..recipe import Recipe
-from .blur_settings import BlurSettings
+from ..settings import BlurSettings
 from .camera import Draw
 from .concert import LUMA, concert_look
 from .windows import synthesize
 
-__all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "check_sources", "luma_of_rgb"]
+__all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "luma_of_rgb"]
 
 
 class Windows(NamedTuple):
@@ -119,30 +117,6 @@ class VideoSource:
         return luma_of_rgb(torch.stack(frames), self._device), luma_of_rgb(
             sharp[region], self._device
         )[None]
-
-
-def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
-    """Refuse material that a recipe has no place for.
-
-    Raises:
-        DataError: A name that the recipe does not have, a kind that does not exist, or nothing.
-    """
-    known = ", ".join(recipe.sources)
-    for name in data:
-        if name not in recipe.sources:
-            raise DataError(
-                f"recipe {recipe.name!r} has no source {name!r}; it has: {known} (give material "
-                "as --data NAME=DIR)"
-            )
-    if not data:
-        raise DataError(f"no material: give --data NAME=DIR, NAME being one of: {known}")
-    for name, settings in recipe.sources.items():
-        if settings.kind != "photos" and settings.kind not in DATASETS:
-            kinds = ", ".join(["photos", *DATASETS])
-            raise DataError(
-                f"source {name!r} of recipe {recipe.name!r} has kind {settings.kind!r}; choose "
-                f"one of: {kinds}"
-            )
 
 
 def luma_of_rgb(frames: Tensor, device: torch.device) -> Tensor:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .blur_settings import BlurSettings
+from ..settings import BlurSettings
 from .camera import CameraPath, Draw, frame_times, motion_of_length, travel
 from .scene import Scene, object_mask
 

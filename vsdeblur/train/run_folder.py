@@ -1,4 +1,4 @@
-"""What a run leaves on disk: checkpoints to resume from, weights to use, the recipe it followed."""
+"""What a run leaves on disk: checkpoints to resume from, weights to use, its recipe and curves."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 
 from ..errors import DataError
 from ..runtime.weights import save_weights
 from .recipe import Recipe
+from .run_options import TrainProgress
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "RunLog"]
 
 
 class RunFolder:
@@ -111,3 +114,32 @@ class RunFolder:
             "material": material,
         }
         (self.path / "recipe.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+class RunLog:
+    """Curves of a run, for TensorBoard and as CSV.
+
+    Args:
+        folder: The run's folder; they go into `logs` and `csv` below it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._loggers = [TensorBoardLogger(folder, "logs"), CSVLogger(folder, "csv")]
+
+    def write(self, progress: TrainProgress, learning_rate: float) -> None:
+        """Add a point to every curve."""
+        values = {
+            "loss": progress.loss,
+            "learning_rate": learning_rate,
+            "samples_per_second": progress.samples_per_second,
+            "matrix_share": progress.matrix_share,
+        }
+        if progress.score:
+            values |= {f"gain/{band}": gain for band, gain in progress.score.gain.items()}
+        for logger in self._loggers:
+            logger.log_metrics(values, progress.step)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        for logger in self._loggers:
+            logger.finalize("success")
