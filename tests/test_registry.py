@@ -170,7 +170,7 @@ def test_every_filter_of_the_manifest_has_a_record():
 
 
 def test_type_checkers_know_every_filter():
-    text = (ROOT / "vsdeblur" / "registry.py").read_text(encoding="utf-8")
+    text = (ROOT / "vsdeblur" / "__init__.py").read_text(encoding="utf-8")
     for name, record in RECORDS.items():
         module, function = record.script_function.removeprefix("vsdeblur").split(":")
         assert f"    from {module} import {function} as {name}\n" in text

@@ -1,8 +1,8 @@
 """The filters: one record for each, by which everything else finds a filter's parts.
 
-To add a filter, write its files, give it an entry in `plugin_manifest.toml` and a record here (and
-the package's `__init__` a line for type checkers). The parts are named, not imported: whoever needs one imports it, so that a
-command runs without what others need.
+To add a filter, write its files, give it an entry in `plugin_manifest.toml` and a record here, and
+the package's `__init__` a line for type checkers. The parts are named, not imported: whoever needs
+one imports it, so that a command runs without what others need.
 """
 
 from __future__ import annotations
