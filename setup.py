@@ -43,7 +43,7 @@ DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
 setup(
     name="vsdeblur",
-    version="0.1.0",
+    version="0.2.0",
     description="Motion deblurring for VapourSynth and the command line, with the training code",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

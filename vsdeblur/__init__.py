@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # by these type checkers and editors know the signatures
     from .filters.sequence import sequence as sequence
     from .restorers import load_restorer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _SCRIPT_FUNCTIONS: FilterPart[Any] = FilterPart("script_function")
 

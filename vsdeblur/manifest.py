@@ -95,6 +95,8 @@ class FilterFacts:
 
     name: str
     summary: str
+    when: str
+    """What to take it for."""
     temporal_radius: int
     multiplier: int
     reads: str

@@ -117,13 +117,16 @@ def restore(
     facts = load_manifest().filter(filter_name)
     options = parsed(facts, given)
     check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
-    threshold = options.pop("scene_threshold", None)
+    threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
-    from ..stream import StreamOptions, restore_file
+    from ..stream import StreamOptions, restore_file, settings_text
     from ..stream.paths import check_paths
     from .progress import StreamBar
 
     check_paths(source, target, overwrite=True)  # before a model is loaded in vain
+    restorer = load_restorer(
+        filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
+    )
     stream_options = StreamOptions(
         codec=codec,
         quality=quality,
@@ -133,8 +136,8 @@ def restore(
         scene_threshold=threshold,
         slow_motion=slow_motion,
         stretch_audio=stretch_audio,
+        settings=settings_text(filter_name, options, restorer.device),
     )
-    restorer = load_restorer(filter_name, **options)
     with StreamBar(_console()) as bar:
         result = restore_file(source, target, restorer, stream_options, bar.update)
     _console().print(f"{target}: {result.frames_out} frames", highlight=False, soft_wrap=True)

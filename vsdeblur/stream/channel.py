@@ -1,4 +1,8 @@
-"""A bounded queue between two threads that either side can end."""
+"""A bounded queue between two threads that either side can end.
+
+Not `queue.Queue.shutdown`: it is of Python 3.13 (its one kept backport brings an asyncio library),
+and to a reader a finished and an aborted queue then look the same.
+"""
 
 from __future__ import annotations
 

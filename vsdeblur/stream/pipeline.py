@@ -42,7 +42,7 @@ def restore_file(
         source: File to read.
         target: File to write; its suffix says in what container or picture format.
         restorer: What restores the frames.
-        options: How to encode; pictures heed only `overwrite`.
+        options: How to encode; pictures heed only `overwrite` and `settings`.
         report: Called in this thread after each restored frame.
 
     Raises:
@@ -54,7 +54,7 @@ def restore_file(
     if is_picture(source) or is_picture(target):
         _refuse_several(source, restorer)
         with partial_file(target) as partial:
-            restore_picture(source, target, restorer, partial.path)
+            restore_picture(source, target, restorer, partial.path, options.settings)
             partial.keep()
         return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
     codec = encoder_named(options.codec)

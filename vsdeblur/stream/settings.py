@@ -33,6 +33,8 @@ class StreamOptions:
     target gets so many times longer, in place of the duration."""
     stretch_audio: bool = False
     """Whether slow motion has the sound, stretched at its own pitch; otherwise it has none."""
+    settings: str | None = None
+    """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
     queue_size: int = 4

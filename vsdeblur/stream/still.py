@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from ..errors import VideoError
 from ..restorers import Restorer
 from .paths import check_size
+from .settings_tag import picture_tags, picture_texts
 
 __all__ = ["is_picture", "restore_picture"]
 
@@ -41,8 +42,10 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-def restore_picture(source: Path, target: Path, restorer: Restorer, partial: Path) -> None:
-    """Restore a picture; alpha, EXIF with its orientation and ICC profile stay.
+def restore_picture(
+    source: Path, target: Path, restorer: Restorer, partial: Path, settings: str | None = None
+) -> None:
+    """Restore a picture; alpha, texts, EXIF with its orientation and ICC profile stay.
 
     A restorer of luma leaves the colour difference as it is; one of RGB sees and changes all.
 
@@ -51,6 +54,7 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, partial: Pat
         target: What it will be called, for messages and the format.
         restorer: What restores it.
         partial: File to write; it has the target's suffix.
+        settings: What it is restored with, for its metadata; None = not said.
 
     Raises:
         VideoError: Either is no picture or cannot be read or written.
@@ -68,6 +72,7 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, partial: Pat
     window = torch.stack([pixels.to(restorer.device)] * (2 * restorer.radius + 1))
     restored = restorer.restore(window)
     change = (restored[0].float() - window[0]).cpu().numpy()
+    extras |= picture_tags(target.suffix.lower(), extras.pop("texts"), settings)
     _save(picture.changed_by(change), target, partial, extras)
 
 
@@ -147,7 +152,7 @@ def _extras(image: Image.Image) -> dict[str, Any]:
         exif: bytes | None = _descriptive(image.getexif()).tobytes()
     else:
         exif = image.info.get("exif")
-    return extras | ({"exif": exif} if exif else {})
+    return extras | {"texts": picture_texts(image)} | ({"exif": exif} if exif else {})
 
 
 def _descriptive(exif: Image.Exif) -> Image.Exif:

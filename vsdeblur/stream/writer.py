@@ -22,6 +22,7 @@ from .encoder import add_encoder
 from .formats import replace_planes
 from .reader import Reader, one_line
 from .settings import StreamOptions
+from .settings_tag import with_comment
 from .timing import Shown, Timing
 from .tracks import content_metadata, copy_description, fits, tag_hevc, warn_left_out
 
@@ -195,7 +196,8 @@ class Writer:
             else:
                 warn_left_out(source, self._container)
         assert encoded is not None
-        self._container.metadata.update(content_metadata(reader.container.metadata))
+        metadata = content_metadata(reader.container.metadata)
+        self._container.metadata.update(with_comment(metadata, options.settings))
         self._container.set_chapters(
             [
                 {**chapter, "start": chapter["start"] * slowdown, "end": chapter["end"] * slowdown}

@@ -1,4 +1,7 @@
-"""PSNR of every frame as curves: the geometry of the report's drawing."""
+"""PSNR of every frame as curves: the geometry of the report's drawing.
+
+By hand: a plotting library would put a script of its own into a page that is one small file.
+"""
 
 from __future__ import annotations
 
