@@ -203,12 +203,12 @@ class FrameRestorer:
                 written, total = self._finished(picture, at, source, band, may_exceed, work)
                 if not streams.on_gpu:
                     refuse_non_finite_sum(float(total))
-                    for plane, numbers in zip(planes, written, strict=True):
-                        source.coding.store(numbers, plane[band])
+                    for channel, plane in enumerate(planes):
+                        source.coding.store(written[channel], plane[band])
             if not streams.on_gpu:
                 return
             # There is one band.
-            work.numbers[: len(written)].copy_(written.to(self._number_type), non_blocking=True)
+            work.numbers[: written.shape[0]].copy_(written.to(self._number_type), non_blocking=True)
             work.total.copy_(total, non_blocking=True)
             streams.done().synchronize()
         refuse_non_finite_sum(float(work.total))
@@ -225,7 +225,7 @@ class FrameRestorer:
         work: _Workspace,
     ) -> tuple[Tensor, Tensor]:
         """Numbers of some rows, as floats, and the sum of what the restorer gave of them."""
-        output = _rows(work.result, band)[: len(picture)].copy_(picture[:, band])
+        output = _rows(work.result, band)[: picture.shape[0]].copy_(picture[:, band])
         total = output.sum()
         is_needed = exceeds or self._restorer.adds_middle_frame
         middle = self._read(source, at, band, work) if is_needed else None
