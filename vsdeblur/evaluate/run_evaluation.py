@@ -73,6 +73,7 @@ def run_evaluation(
         weights=weights,
     )
     restorer = load()
+    sets = [some.suited_to(restorer.radius) for some in sets]
     insight = _insight(restorer, load)
     gallery = Gallery(sets, max_frames) if html_file is not None else None
     watchers = [gallery] if gallery is not None else []

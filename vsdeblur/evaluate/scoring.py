@@ -17,6 +17,7 @@ from ..manifest import load_manifest
 from ..restorers import Restorer
 from .evaluation_task import Insight, plain_insight
 from .frame_pictures import FramePictures, Restoration, frame_figures, restore_sample
+from .further_figures import ShiftFigures, measured_figures
 from .metrics.flicker import motion_between, warping_error
 from .metrics.localisation import RegionScore, score_regions
 from .scores import FrameScores, SetScores, VideoScores
@@ -95,6 +96,7 @@ class Scorer:
             is_whole=all(self._length(video) == len(video) for video in some.videos),
             videos=[self._video(some.name, video) for video in some.videos],
             regions=self._regions(some),
+            by_video=some.by_video,
         )
 
     def _regions(self, some: EvaluationSet) -> RegionScore | None:
@@ -105,15 +107,18 @@ class Scorer:
     def _video(self, set_name: str, video: EvaluationVideo) -> VideoScores:
         frames: list[FrameScores] = []
         pixels = hashlib.sha256()
-        flicker = _Flicker()
+        flicker, shifts = _Flicker(), ShiftFigures(is_sequence=video.is_sequence)
         for index in range(self._length(video)):
             sample = self._sample(set_name, video, index)
             pixels.update(sample.window[self._restorer.radius].numpy().tobytes())
             pixels.update(sample.sharp.numpy().tobytes())
             pictures, stages, told, seconds = self._restored(sample)
             figures = {**frame_figures(pictures, stages), **told}
-            if video.is_sequence and self._restorer.multiplier == 1:
-                figures |= flicker.figures(pictures)
+            figures |= measured_figures(sample, pictures)
+            if self._restorer.multiplier == 1:
+                figures |= shifts.figures(pictures)
+                if video.is_sequence:
+                    figures |= flicker.figures(pictures)
             scores = FrameScores(index=index, figures=figures, seconds=seconds)
             frames.append(scores)
             for watcher in self._watchers:
