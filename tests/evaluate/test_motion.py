@@ -13,7 +13,7 @@ from vsdeblur.evaluate.metrics.motion import end_point_error, motion_figures, sc
 from vsdeblur.evaluate.report.comparison import compared_figures
 from vsdeblur.evaluate.scoring import Scorer
 from vsdeblur.evaluate.sets import opening as sets
-from vsdeblur.evaluate.sets.opening import LumaWindows
+from vsdeblur.evaluate.sets.luma_windows import LumaWindows
 from vsdeblur.evaluate.sets.samples import EvaluationSet
 from vsdeblur.evaluate.synthetic import SyntheticBenchmark
 from vsdeblur.models import MODELS

@@ -8,7 +8,7 @@ import torch
 
 from vsdeblur.errors import DataError
 from vsdeblur.evaluate.scoring import Scorer
-from vsdeblur.evaluate.sets.opening import LumaWindows
+from vsdeblur.evaluate.sets.luma_windows import LumaWindows
 from vsdeblur.evaluate.sets.samples import EvaluationSet
 
 
@@ -119,7 +119,8 @@ def test_sets_of_luma_have_no_rgb_figures(rng, stub):
     )
     (scores,) = score(stub(), evaluation_set)
     names = {name for frame in scores.frames for name in frame.figures}
-    assert names == {f"{s}_{f}_luma" for s in ("input", "restored") for f in ("psnr", "ssim")}
+    figures = ("psnr_luma", "ssim_luma", "psnr_aligned", "shift")
+    assert names == {f"{s}_{f}" for s in ("input", "restored") for f in figures}
     with pytest.raises(DataError, match=r"photos has luma only, and the filter reads RGB"):
         score(stub(lambda window: window, radius=0, channels=3), evaluation_set)
 

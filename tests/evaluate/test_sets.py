@@ -10,7 +10,8 @@ from PIL import Image
 
 from vsdeblur.data.photos import find_photos
 from vsdeblur.errors import DataError, OptionError
-from vsdeblur.evaluate.sets.opening import LumaWindows, PairedFrames, open_set
+from vsdeblur.evaluate.sets.luma_windows import LumaWindows
+from vsdeblur.evaluate.sets.opening import PairedFrames, open_set
 from vsdeblur.evaluate.synthetic import SyntheticBenchmark
 
 

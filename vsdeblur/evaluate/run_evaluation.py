@@ -72,6 +72,7 @@ def run_evaluation(
         weights=weights,
     )
     restorer = load()
+    sets = [evaluation_set.suited_to(restorer.radius) for evaluation_set in sets]
     task = evaluation_task(filter_name, restorer, load)
     gallery = Gallery(sets, max_frames) if html_file is not None else None
     watchers = [gallery] if gallery is not None else []

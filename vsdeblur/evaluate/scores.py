@@ -65,6 +65,12 @@ class VideoScores:
         """Mean over its frames."""
         return mean_figures([frame.figures for frame in self.frames])
 
+    @property
+    def gains(self) -> list[float]:
+        """What each frame gains over the blurred one in luma PSNR, in dB."""
+        figures = [frame.figures for frame in self.frames]
+        return [some["restored_psnr_luma"] - some["input_psnr_luma"] for some in figures]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetScores:
@@ -78,6 +84,8 @@ class SetScores:
     videos: Sequence[VideoScores]
     regions: RegionScore | None = None
     """How well blurred regions were found; None = nobody looked for them."""
+    by_video: bool = False
+    """Whether its videos are cases to be told apart."""
 
     @property
     def frames(self) -> list[FrameScores]:

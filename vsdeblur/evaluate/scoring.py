@@ -17,6 +17,7 @@ from ..manifest import load_manifest
 from ..restorers import Restorer
 from .evaluation_task import EvaluationTask, plain_task
 from .frame_pictures import FramePictures, RestoredSample, frame_figures, restore_sample
+from .further_figures import ShiftFigures, measured_figures
 from .metrics.flicker import motion_between, warping_error
 from .metrics.localisation import RegionScore, score_regions
 from .scores import FrameScores, SetScores, VideoScores
@@ -96,6 +97,7 @@ class Scorer:
             is_whole=all(self._length(video) == len(video) for video in evaluation_set.videos),
             videos=[self._video(evaluation_set.name, video) for video in evaluation_set.videos],
             regions=self._regions(evaluation_set),
+            by_video=evaluation_set.by_video,
         )
 
     def _regions(self, evaluation_set: EvaluationSet) -> RegionScore | None:
@@ -106,7 +108,7 @@ class Scorer:
     def _video(self, set_name: str, video: EvaluationVideo) -> VideoScores:
         frames: list[FrameScores] = []
         pixels = hashlib.sha256()
-        flicker = _Flicker()
+        flicker, shifts = _Flicker(), ShiftFigures(is_sequence=video.is_sequence)
         for index in range(self._length(video)):
             sample = self._sample(set_name, video, index)
             pixels.update(sample.window[self._restorer.radius].numpy().tobytes())
@@ -114,8 +116,11 @@ class Scorer:
             restored = self._restored(sample)
             pictures = restored.pictures
             figures = {**frame_figures(pictures, restored.intermediates), **restored.figures}
-            if video.is_sequence and self._restorer.multiplier == 1:
-                figures |= flicker.figures(pictures)
+            figures |= measured_figures(sample, pictures)
+            if self._restorer.multiplier == 1:
+                figures |= shifts.figures(pictures)
+                if video.is_sequence:
+                    figures |= flicker.figures(pictures)
             scores = FrameScores(index=index, figures=figures, seconds=restored.seconds)
             frames.append(scores)
             for watcher in self._watchers:

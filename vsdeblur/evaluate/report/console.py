@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ..evaluation import Evaluation
 from ..scores import SetScores
+from .cases import CaseRow, case_rows
 from .comparison import compared_figures, published_seconds
 from .summary import Section, Summary, formatted, published_columns, summarize
 
@@ -20,6 +21,8 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
         method = evaluation.method
         summary = summarize(scores, method.name, method.intermediates)
         console.print(_table(scores, summary))
+        if scores.by_video:
+            console.print(_cases(case_rows(scores)))
         compared = [figure.text for figure in compared_figures(scores, method.filter)]
         for line in (*_notes(summary), *compared, _time(scores, evaluation)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -36,6 +39,25 @@ def _table(scores: SetScores, summary: Summary) -> Table:
         table.add_column(f"{first}\n{second}\n{unit}", justify="right", no_wrap=True)
     for section in summary.sections:
         _add(table, section, list(summary.columns))
+    return table
+
+
+def _cases(rows: list[CaseRow]) -> Table:
+    """Mean and worst of every case; what no case has is left out."""
+    columns = {
+        "frames": [str(row.num_frames) for row in rows],
+        "mean gain\ndB": [f"{row.mean_gain:+.2f}" for row in rows],
+        "worst gain\ndB": [f"{row.worst_gain:+.2f}" for row in rows],
+        "white lamps\nshare": [formatted("lamps", row.white_lamps) for row in rows],
+        "bar light\nlevels": [formatted("bar", row.bar_light) for row in rows],
+    }
+    shown = {title: texts for title, texts in columns.items() if any(texts)}
+    table = Table(title="luma PSNR by case", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for title in shown:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row, *texts in zip(rows, *shown.values(), strict=True):
+        table.add_row(row.name, *texts)
     return table
 
 

@@ -13,8 +13,11 @@ from uuid import uuid4
 
 from ...errors import OptionError
 from ..evaluation import Evaluation, Method
+from ..metrics.highlights import LEAST_WHITE, MOST_AREA, REACH, STILL_WHITE
 from ..metrics.moment_direction import LEAST_MOTION
+from ..metrics.registration import MOST_SHIFT
 from ..scores import SetScores
+from .cases import case_rows
 from .comparison import compared_figures, published_seconds
 from .curves import psnr_chart
 from .gallery import Gallery
@@ -27,12 +30,25 @@ SCHEMA = 1
 """Version of the JSON report's form; it rises when a name changes or goes."""
 
 PROTOCOL = {
-    "pictures": "8 bit, whole, not aligned",
+    "pictures": "8 bit, whole, not aligned unless said so",
     "luma": "BT.601, full range: Y = 0.299 R + 0.587 G + 0.114 B, rounded to 8 bit",
     "rgb": "of a filter that reads luma: the restored Y with the Cb and Cr of the blurred input",
     "psnr": "in dB, peak 255, over all pixels and channels of a frame; equal frames count as 100",
     "ssim": "Gaussian window 11 x 11, sigma 1.5, K1 0.01, K2 0.03, range 255, window positions "
     "inside the frame; of RGB the mean of the channels",
+    "gain": "of a video, in dB: restored minus input in luma PSNR, the mean over its frames and "
+    "the worst of them",
+    "psnr_aligned": "luma PSNR after the shift of the whole picture that lays it best on the "
+    f"sharp frame (enhanced correlation, OpenCV; at most {MOST_SHIFT:g} pixels; bicubic), over the "
+    "pixels that both have, or as it is if that is better; not of filters that make several "
+    "frames of one",
+    "shift": "length of that shift in pixels; shift_change: how far it is from that of the frame "
+    "before: a video whose pictures lie unevenly shakes",
+    "lamps": f"of sets that ask for it: lamps (white places of at most {MOST_AREA} pixels, luma "
+    f"{LEAST_WHITE} or more, in the sharp frame and in the blurred one) of which a pixel within "
+    f"{REACH} pixels has at least {STILL_WHITE}: their share; num_lamps: how many there are",
+    "bar": "8-bit levels, of sets that ask for it: largest luma in the seven rows of black bars "
+    "that are next to the picture",
     "warping": "8-bit levels: mean absolute difference of luma between a frame and the one before, "
     "warped by the optical flow of the sharp frames (OpenCV DIS, medium), over the pixels whose "
     "flow forth and back agree; warping_share is their share",
@@ -105,10 +121,12 @@ def _set_facts(scores: SetScores, method: Method) -> dict[str, Any]:
                 "height": video.height,
                 "pixels_sha256": video.pixels_sha256,
                 "mean": video.mean,
+                "gain": {"mean": row.mean_gain, "worst": row.worst_gain},
                 "frames": [{"index": f.index, **f.figures} for f in video.frames],
             }
-            for video in scores.videos
+            for video, row in zip(scores.videos, case_rows(scores), strict=True)
         ],
+        "cases": [asdict(row) for row in case_rows(scores)] if scores.by_video else [],
     }
 
 
@@ -150,6 +168,7 @@ def _set_view(scores: SetScores, evaluation: Evaluation, gallery: Gallery) -> Ma
         "scores": scores,
         "summary": summarize(scores, method.name, method.intermediates),
         "compared_figures": compared_figures(scores, method.filter),
+        "cases": case_rows(scores),
         "chart": psnr_chart(scores),
         "frames": gallery.frames[scores.name],
         "best_crops": gallery.crops[scores.name].best(),

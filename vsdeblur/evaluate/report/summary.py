@@ -23,6 +23,11 @@ COLUMNS = {
     "ssim_luma": ("luma SSIM", ""),
     "psnr_rgb": ("RGB PSNR", "dB"),
     "ssim_rgb": ("RGB SSIM", ""),
+    "psnr_aligned": ("aligned PSNR", "dB"),
+    "shift": ("mean shift", "px"),
+    "shift_change": ("shift change", "px"),
+    "lamps": ("white lamps", "share"),
+    "bar": ("bar light", "levels"),
     "warping": ("warping error", "levels"),
     "iterations": ("accepted iterations", ""),
     "epe": ("end-point error", "px"),
@@ -174,8 +179,8 @@ def published_columns(row: Published) -> dict[str, float]:
 
 
 def formatted(column: str, value: float | None, *, sign: bool = False) -> str:
-    """A figure as text: PSNR and levels with two decimals, SSIM with four; "" for None."""
+    """A figure as text: two decimals, or more where they count; "" for None."""
     if value is None:
         return ""
-    decimals = 4 if column.startswith("ssim") else 2
+    decimals = 4 if column.startswith("ssim") else 3 if column == "lamps" else 2
     return f"{value:{'+' if sign else ''}.{decimals}f}"

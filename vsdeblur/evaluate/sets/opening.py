@@ -5,14 +5,11 @@ A further kind of set needs a function (folder, split) -> `EvaluationSet` in `_o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data.datasets import DATASETS, SPLITS, PairedVideo, open_dataset
@@ -21,9 +18,11 @@ from ...errors import DataError, OptionError
 from ...frames.ring import window_offsets
 from ..synthetic import SUBSETS, SyntheticBenchmark
 from .blurred_pictures import open_pictures
+from .luma_windows import LumaWindows
+from .odd import open_odd
 from .samples import EvaluationSet, Sample
 
-__all__ = ["LumaWindow", "LumaWindows", "PairedFrames", "open_set"]
+__all__ = ["PairedFrames", "open_set"]
 
 
 class PairedFrames:
@@ -76,63 +75,6 @@ class PairedFrames:
         return list(moments)
 
 
-class LumaWindow(Protocol):
-    """A window of luma with its sharp partners; all uint8."""
-
-    @property
-    def blurred(self) -> NDArray[np.uint8]:
-        """(T, H, W), T odd."""
-        ...
-
-    @property
-    def sharp(self) -> NDArray[np.uint8]:
-        """(H, W): the view at the centre of the middle frame's exposure."""
-        ...
-
-    @property
-    def moments(self) -> NDArray[np.uint8]:
-        """(M, H, W): views evenly spaced over that exposure."""
-        ...
-
-    @property
-    def flow(self) -> NDArray[np.float32]:
-        """(2, H, W): see `Sample.flow`."""
-        ...
-
-
-class LumaWindows:
-    """Windows that do not follow one another, as an `EvaluationVideo`.
-
-    Args:
-        name: Name within the set.
-        windows: All of one size.
-    """
-
-    is_sequence = False
-
-    def __init__(self, name: str, windows: Sequence[LumaWindow]) -> None:
-        self.name = name
-        self._windows = windows
-
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def sample(self, index: int, *, radius: int, multiplier: int) -> Sample:
-        """A sample; see `EvaluationVideo.sample`."""
-        window = self._windows[index]
-        middle = len(window.blurred) // 2
-        sharp = window.sharp[None] if multiplier == 1 else window.moments
-        if radius > middle or len(sharp) != multiplier:
-            raise DataError(
-                f"{self.name}: windows are of {len(window.blurred)} frames with 1 or "
-                f"{len(window.moments)} sharp views; the filter reads {2 * radius + 1} frames "
-                f"and makes {multiplier}"
-            )
-        frames = torch.from_numpy(window.blurred[middle - radius : middle + radius + 1])
-        flow = None if multiplier == 1 else window.flow
-        return Sample(frames[:, None], torch.from_numpy(sharp)[:, None], flow)
-
-
 def open_set(text: str, split: str) -> EvaluationSet:
     """Open what `--data` names.
 
@@ -159,7 +101,12 @@ def open_set(text: str, split: str) -> EvaluationSet:
 
 def _openers() -> Mapping[str, Callable[[Path, str], EvaluationSet]]:
     paired = {name: partial(_open_paired, name) for name in DATASETS}
-    return {"photos": _open_benchmark, "pictures": _open_pictures, **paired}
+    return {
+        "photos": _open_benchmark,
+        "pictures": _open_pictures,
+        "odd": lambda folder, _split: open_odd(folder),
+        **paired,
+    }
 
 
 def _open_benchmark(folder: Path, split: str) -> EvaluationSet:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -23,6 +23,9 @@ class Sample(NamedTuple):
     flow: NDArray[np.float32] | None = None
     """(2, H, W), (x, y) in pixels: where each place of the first sharp frame is in the last; None
     = not known, or there is one sharp frame."""
+    measure: Callable[[NDArray[np.uint8]], Mapping[str, float]] | None = None
+    """Luma of the blurred or the restored frame, (H, W), 8 bit -> further figures of it, by what
+    follows "input_" or "restored_" in their names; None = there are none."""
 
 
 class EvaluationVideo(Protocol):
@@ -64,3 +67,14 @@ class EvaluationSet:
     videos: Sequence[EvaluationVideo]
     sharp_pictures: Callable[[], Iterable[NDArray[np.uint8]]] | None = None
     """Pictures, (H, W, 3), RGB, to blur one region of (see `regions`); None = it has none."""
+    neighbour_cases: frozenset[str] = frozenset()
+    """Videos about what neighbouring frames do, which a filter that reads none has no use for."""
+    by_video: bool = False
+    """Whether its videos are cases to be told apart, rather than parts of a whole."""
+
+    def suited_to(self, radius: int) -> EvaluationSet:
+        """Leave out what a filter of this temporal radius has no use for."""
+        if radius or not self.neighbour_cases:
+            return self
+        kept = [video for video in self.videos if video.name not in self.neighbour_cases]
+        return replace(self, videos=kept)

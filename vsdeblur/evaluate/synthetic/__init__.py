@@ -8,12 +8,16 @@ from .benchmark import (
     benchmark_digest,
     luma_psnr,
 )
+from .odd_cases import NUM_ODD_WINDOWS, ODD_CASES, OddWindows
 from .take import SUBSETS
 
 __all__ = [
+    "NUM_ODD_WINDOWS",
     "NUM_WINDOWS",
+    "ODD_CASES",
     "SEED",
     "SUBSETS",
+    "OddWindows",
     "SyntheticBenchmark",
     "SyntheticWindow",
     "benchmark_digest",

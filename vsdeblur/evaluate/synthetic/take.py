@@ -12,7 +12,7 @@ from .cuts import Photos, luma_codes
 from .random_paths import BELL_DEVIATION, NUM_FRAMES, FixedDraw, Path, shake
 from .stage_light import StageLight, add_lamps
 
-__all__ = ["SUBSETS", "Subset", "Take", "draw_take"]
+__all__ = ["SUBSETS", "Subset", "Take", "draw_take", "eight_bit", "with_noise"]
 
 type Bytes = NDArray[np.uint8]
 
@@ -65,15 +65,15 @@ class Take:
         """A blurred frame with noise, (H, W); 0 to 4."""
         draw = FixedDraw(*self.key, 1 + frame)
         codes = self.scene.exposed(frame, self.exposure).astype(np.int32)
-        return _eight_bit(_with_noise(draw, codes, self.noise, self.shot))
+        return eight_bit(with_noise(draw, codes, self.noise, self.shot))
 
     def sharp(self) -> Bytes:
         """The view at the centre of the middle exposure, (H, W)."""
-        return _eight_bit(self.scene.sharp())
+        return eight_bit(self.scene.sharp())
 
     def moments(self) -> Bytes:
         """Sharp views of the middle exposure, (7, H, W)."""
-        return _eight_bit(self.scene.moments(self.exposure))
+        return eight_bit(self.scene.moments(self.exposure))
 
     def flow(self) -> NDArray[np.float32]:
         """Displacement from the first moment to the last, (2, H, W)."""
@@ -81,7 +81,14 @@ class Take:
 
 
 def draw_take(
-    key: tuple[int, ...], photos: Photos, subset: Subset, *, size: int, linear: bool
+    key: tuple[int, ...],
+    photos: Photos,
+    subset: Subset,
+    *,
+    size: int,
+    linear: bool,
+    camera: Path | None = None,
+    num_frames: int = NUM_FRAMES,
 ) -> Take:
     """Draw a take.
 
@@ -91,14 +98,19 @@ def draw_take(
         subset: What the blur is drawn from.
         size: Height and width of the view.
         linear: Whether frames are averaged in linear light.
+        camera: Its path; None = drawn.
+        num_frames: Frames around the middle one that the background is wide enough for.
     """
     draw = FixedDraw(*key, 0)
     exposure = draw.uniform(0.35, 1)
-    camera = shake(draw, exposure, _camera_blur(draw, subset), size)
+    drawn = shake(draw, exposure, _camera_blur(draw, subset), size)
+    camera = drawn if camera is None else camera
     has_object = draw.uniform() < subset.object_share
     moving = shake(draw, exposure, _blur(draw, subset.object_blur, subset) * has_object, size)
     light = StageLight.drawn(draw)
-    materials = _Materials(draw, photos, light if subset.stage_light else None, size, linear)
+    materials = _Materials(
+        draw, photos, light if subset.stage_light else None, size, linear, num_frames
+    )
     scene = Composite(
         background=materials.background(camera, subset.highlight_share),
         camera=camera,
@@ -131,10 +143,11 @@ class _Materials:
     light: StageLight | None
     size: int
     linear: bool
+    num_frames: int
 
     def background(self, camera: Path, highlight_share: float) -> Layer:
         """All that the camera will see on its path."""
-        radius = NUM_FRAMES / 2
+        radius = self.num_frames / 2
         x, y = camera.poses(np.arange(-100, 101) / 100 * radius).corners(self.size)
         margin = 3
         left, top = (int(np.floor(v.min())) - margin for v in (x, y))
@@ -177,7 +190,7 @@ def _with_highlights(table: NDArray[np.int32], gain: float) -> NDArray[np.int32]
     return np.rint(table * (1 + gain * bright)).astype(np.int32)
 
 
-def _with_noise(
+def with_noise(
     draw: FixedDraw, codes: NDArray[np.int32], noise: float, shot: float
 ) -> NDArray[np.int32]:
     """Add sensor noise to 16-bit codes, (H, W); it grows with brightness as far as `shot` says."""
@@ -189,5 +202,6 @@ def _with_noise(
     return clipped
 
 
-def _eight_bit(codes: NDArray[np.integer]) -> Bytes:
+def eight_bit(codes: NDArray[np.integer]) -> Bytes:
+    """16-bit codes as 8-bit values, rounded."""
     return ((codes.astype(np.int32) + 128) // 257).astype(np.uint8)
