@@ -66,7 +66,7 @@ def which_filter() -> Iterator[str]:
     """A row for each filter."""
     rows = []
     for facts in load_manifest().filters.values():
-        default = facts.models[facts.parameters["model"].default]
+        default = facts.model(facts.parameters["model"].default)
         frames = f"{facts.multiplier} for each" if facts.multiplier > 1 else "as many"
         rows.append([f"`{facts.name}`", facts.when, frames, measured(facts, default)])
     yield from table(

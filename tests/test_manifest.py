@@ -70,7 +70,9 @@ def test_every_default_is_allowed(facts):
 
 @every_filter
 def test_models_are_those_in_the_table(facts):
-    assert tuple(MODELS[facts.name]) == tuple(facts.models) == facts.parameters["model"].choices
+    automatic = ("auto",) if facts.parameters["model"].default == "auto" else ()
+    assert tuple(MODELS[facts.name]) == tuple(facts.models)
+    assert facts.parameters["model"].choices == (*automatic, *facts.models)
 
 
 @every_filter
@@ -223,7 +225,7 @@ def test_unknown_filter_is_refused_with_the_known_ones():
 def test_given_options_are_checked_and_the_others_filled_in():
     checked = FILTERS["dblrgan"].check({"tile": [640, 640], "scene_threshold": 1})
     assert checked == {
-        "model": "fast",
+        "model": "auto",
         "num_streams": 1,
         "device": "auto",
         "precision": "auto",

@@ -87,6 +87,8 @@ class ModelFacts:
     recipe: str | None = None
     scores: Mapping[str, float] | None = None
     """Measured figures; the key says which: see `FilterFacts.figures`."""
+    auto_on: str | None = None
+    """Type of device ("cuda") on which `model="auto"` takes this one, once it has weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,20 @@ class FilterFacts:
     models: Mapping[str, ModelFacts]
     figures: Mapping[str, str] = field(default_factory=dict)
     """Name of a measured figure (see `ModelFacts.scores`) -> how it is written."""
+
+    def model(self, name: str, device_type: str = "cpu") -> ModelFacts:
+        """A model by its name.
+
+        Args:
+            name: As in `models`; or "auto": the one that is meant for the device, else the first.
+            device_type: Where it is to run: "cpu" or "cuda".
+        """
+        if name != "auto":
+            return self.models[name]
+        for model in self.models.values():
+            if model.auto_on == device_type and model.weights is not None:
+                return model
+        return next(iter(self.models.values()))
 
     def check(self, options: Mapping[str, object]) -> dict[str, Any]:
         """Check options and fill in defaults.

@@ -46,7 +46,7 @@ def test_every_parameter_of_the_manifest_is_an_option(capfd):
 @pytest.mark.parametrize(
     ("option", "value", "text"),
     [
-        ("--model", "huge", "unknown model 'huge'; choose one of: fast, paper"),
+        ("--model", "huge", "unknown model 'huge'; choose one of: auto, fast, quality, paper"),
         ("--device", "tpu", "unknown device 'tpu'; choose one of: auto, cpu, cuda, cuda:N"),
         ("--precision", "int4", "unknown precision 'int4'; choose one of: auto, fp32, fp16, bf16"),
         ("--backend", "magic", "unknown backend 'magic'; choose one of: auto, tensorrt_rtx"),

@@ -126,8 +126,8 @@ def test_a_gpu_resident_clip_is_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"model": "slow"}, "unknown model 'slow'; choose one of: fast, paper"),
-        ({"model": None}, "model must be one of: fast, paper, got None"),
+        ({"model": "slow"}, "unknown model 'slow'; choose one of: auto, fast, quality, paper"),
+        ({"model": None}, "model must be one of: auto, fast, quality, paper, got None"),
         ({"device": "gpu"}, "unknown device 'gpu'; choose one of: auto, cpu, cuda, cuda:N"),
         ({"device": 0}, "device must be one of: auto, cpu, cuda, cuda:N, got 0"),
         (

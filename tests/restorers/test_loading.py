@@ -1,11 +1,14 @@
 """Loading a restorer: once a process, from given or packaged weights, or not at all."""
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
 from vsdeblur.errors import DeviceError, OptionError, WeightsError
+from vsdeblur.manifest import load_manifest
 from vsdeblur.models import MODELS
 from vsdeblur.restorers import load_restorer, loading
 from vsdeblur.runtime.weights import save_weights
@@ -61,6 +64,48 @@ def test_network_is_loaded_anew_when_its_file_changes(load, loads, tmp_path):
     assert (outputs[1] - outputs[0]).min() > 0.05
 
 
+# The model "auto"
+
+
+@pytest.fixture
+def with_quality(monkeypatch):
+    """As if the weights of "quality" were shipped, or not."""
+
+    def with_quality(weights):
+        facts = load_manifest().filter("dblrgan")
+        quality = dataclasses.replace(facts.models["quality"], weights=weights)
+        return dataclasses.replace(facts, models=facts.models | {"quality": quality})
+
+    return with_quality
+
+
+@pytest.mark.parametrize(
+    ("device", "weights", "model"),
+    [
+        ("cpu", Path("w"), "fast"),
+        ("cuda", Path("w"), "quality"),
+        ("cuda", None, "fast"),
+        ("cpu", None, "fast"),
+    ],
+)
+def test_auto_takes_quality_on_a_gpu_once_it_has_weights(
+    monkeypatch, with_quality, device, weights, model
+):
+    said = []
+    monkeypatch.setattr(loading, "announce", said.append)
+    chosen = loading._chosen_model(with_quality(weights), "auto", None, torch.device(device))
+    assert chosen.name == model
+    assert len(said) == (weights is not None)
+    assert all(line.startswith(f"model: {model} on {device}") for line in said)
+
+
+def test_auto_takes_the_model_that_weights_are_of(weights_files, with_quality):
+    facts = with_quality(Path("w"))
+    for model, path in weights_files.items():
+        chosen = loading._chosen_model(facts, "auto", path, torch.device("cuda"))
+        assert chosen.name == model
+
+
 # Packaged weights and refusals
 
 
@@ -93,7 +138,11 @@ def test_model_without_packaged_weights_says_what_to_do(packaged):
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"model": "slow"}, OptionError, "unknown model 'slow'; choose one of: fast, paper"),
+        (
+            {"model": "slow"},
+            OptionError,
+            "unknown model 'slow'; choose one of: auto, fast, ",
+        ),
         ({"device": "gpu"}, OptionError, "unknown device 'gpu'; choose one of: auto, cpu, "),
         ({"precision": "int8"}, OptionError, "unknown precision 'int8'; choose one of: auto, "),
         ({"backend": "onnx"}, OptionError, "unknown backend 'onnx'; choose one of: auto, "),

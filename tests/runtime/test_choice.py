@@ -86,14 +86,14 @@ def test_dropout_takes_eager(backends, make_source, cache):
 def test_it_is_said_on_stderr_where_nobody_has_set_logging_up(monkeypatch, capsys):
     monkeypatch.setattr(compile_module.log, "hasHandlers", lambda: False)
     for _ in range(2):
-        compile_module._announce("chosen")
+        compile_module.announce("chosen")
     assert capsys.readouterr() == ("", "chosen\n")
 
 
 def test_players_without_stderr_are_left_alone(monkeypatch):
     monkeypatch.setattr(compile_module.log, "hasHandlers", lambda: False)
     monkeypatch.setattr(sys, "stderr", None)
-    compile_module._announce("chosen")
+    compile_module.announce("chosen")
 
 
 # Why a backend cannot run, with a stand-in for the card

@@ -184,8 +184,9 @@ def _chosen(filter_name: str, model: str | None, weights: Path | None) -> _Chose
 
     facts = load_manifest().filter(filter_name)
     parameter = facts.parameters["model"]
-    name = parameter.check(parameter.default if model is None else model)
-    return _Chosen((filter_name, name), *find_weights(facts.models[name], weights))
+    asked = str(parameter.check(parameter.default if model is None else model))
+    chosen = facts.model(asked)
+    return _Chosen((filter_name, chosen.name), *find_weights(chosen, weights))
 
 
 def _with_weights() -> list[_Chosen]:

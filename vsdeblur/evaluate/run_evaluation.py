@@ -11,7 +11,7 @@ from ..errors import DataError, OptionError
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
 from ..runtime.device import PRECISIONS, resolve_dtype
-from ..runtime.weights import sha256_of
+from ..runtime.weights import made_for, sha256_of
 from .evaluation import Evaluation, Method, device_name, library_versions
 from .evaluation_task import EvaluationTask, evaluation_task
 from .report.gallery import Gallery
@@ -135,7 +135,10 @@ def _method(
     precision: str,
 ) -> Method:
     facts = load_manifest().filter(filter_name)
-    name = facts.parameters["model"].default if model is None else model
+    asked = facts.parameters["model"].default if model is None else model
+    name = facts.model(asked, restorer.device.type).name
+    if asked == "auto" and weights is not None:
+        _, name = made_for(weights)
     file = weights or facts.models[name].weights
     assert file is not None  # the restorer was loaded from it
     dtype = resolve_dtype(precision, restorer.device)

@@ -15,7 +15,7 @@ __all__ = ["dblrgan"]
 
 def dblrgan(
     clip: vs.VideoNode,
-    model: str = "fast",
+    model: str = "auto",
     num_streams: int = 1,
     device: str = "auto",
     precision: str = "auto",
@@ -30,7 +30,9 @@ def dblrgan(
     Args:
         clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
             8 to 16 bit integer, half or float. Of YUV and GRAY only luma is read and written.
-        model: "fast" (a small U-Net) or "paper" (DBLRNet, 27 times the work).
+        model: "fast" (a small U-Net), "quality" (the same, twice as wide), "paper" (DBLRNet, 27
+            times the work of "fast"), or "auto": quality on a GPU, if its weights are shipped, else
+            fast; of weights that are given, the model they are of.
         num_streams: Frames that a GPU works on at once, 1 to 8. More fill a large card with small
             frames, and take as much more memory; the CPU always takes one.
         device: "auto", "cpu", "cuda" or "cuda:N".

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from .dblrnet import DBLRNet, FastDBLRNet, FoldedDBLRNet
@@ -36,6 +38,16 @@ DBLRGAN_MODELS: dict[str, ModelSpec] = {
         # and 10 again on the way up; a place within the 8x8 grid adds up to 7.
         receptive_radius=139,
         values_per_pixel=37,
+    ),
+    "quality": ModelSpec(
+        build=partial(FastDBLRNet, widths=(64, 128, 256)),
+        fold=_fold_fast,
+        channels_in=(5,),
+        radius=2,
+        channels=1,
+        multiple_of=8,
+        receptive_radius=139,  # as that of "fast": it is as deep
+        values_per_pixel=69,
     ),
     "paper": ModelSpec(
         build=DBLRNet,

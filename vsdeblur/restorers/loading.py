@@ -16,11 +16,11 @@ from ..manifest import FilterFacts, ModelFacts, load_manifest
 from ..models import MODELS
 from ..registry import FilterPart
 from ..runtime.backends.engine_cache import EngineCache, cache_folder
-from ..runtime.compile import compile_network
+from ..runtime.compile import announce, compile_network
 from ..runtime.device import resolve_device, resolve_dtype
 from ..runtime.network import NetworkSource
 from ..runtime.tile_network import TileNetwork
-from ..runtime.weights import load_network, sha256_of
+from ..runtime.weights import load_network, made_for, sha256_of
 from .base import Restorer
 from .loaded_model import LoadedModel, RestorerFactory
 
@@ -108,10 +108,11 @@ def _load_model(facts: FilterFacts, checked: Mapping[str, Any]) -> LoadedModel:
     """Load what the checked options ask for, or take it from what is loaded already."""
     device = resolve_device(checked["device"])
     dtype = resolve_dtype(checked["precision"], device)
-    path, sha256 = find_weights(facts.models[checked["model"]], checked["weights"])
+    model = _chosen_model(facts, checked["model"], checked["weights"], device)
+    path, sha256 = find_weights(model, checked["weights"])
     request = _Request(
         filter_name=facts.name,
-        model=checked["model"],
+        model=model.name,
         backend=checked["backend"],
         device=device,
         dtype=dtype,
@@ -124,6 +125,24 @@ def _load_model(facts: FilterFacts, checked: Mapping[str, Any]) -> LoadedModel:
         if identity not in _loaded:
             _loaded[identity] = _compiled(request, path, sha256)
         return _loaded[identity]
+
+
+def _chosen_model(
+    facts: FilterFacts, name: str, weights: str | Path | None, device: torch.device
+) -> ModelFacts:
+    """The model that is asked for; of "auto", what suits the weights or the device, and say so."""
+    if name != "auto":
+        return facts.model(name)
+    if weights is not None:
+        _, of_model = made_for(Path(weights))
+        return facts.models.get(of_model, facts.model(name))  # of another filter: refused later
+    model = facts.model(name, device.type)
+    others = [m.name for m in facts.models.values() if m.auto_on and m.weights and m is not model]
+    if model.auto_on:
+        announce(f"model: {model.name} on {device}, the best that runs live there")
+    elif others:
+        announce(f"model: {model.name} on {device} ({others[0]} is for GPUs: model={others[0]!r})")
+    return model
 
 
 def _compiled(request: _Request, path: Path, sha256: str | None) -> LoadedModel:

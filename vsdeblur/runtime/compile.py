@@ -23,7 +23,15 @@ from .heap import keep_for_next_frame
 from .network import Network, NetworkSource
 from .threads import on_all_cores
 
-__all__ = ["BACKENDS", "Backend", "Choice", "choose", "compile_network", "is_current"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Choice",
+    "announce",
+    "choose",
+    "compile_network",
+    "is_current",
+]
 
 log = logging.getLogger("vsdeblur")
 
@@ -160,18 +168,18 @@ def _compile_best(
     except EngineError as error:
         if choice.backend == "eager":
             raise
-        _announce(f"backend: eager on {device}, because {choice.backend} failed: {error}")
+        announce(f"backend: eager on {device}, because {choice.backend} failed: {error}")
         return compile_eager(source, device, dtype, cache)
     better = list(BACKENDS)[: list(BACKENDS).index(choice.backend)]
     reasons = "; ".join(f"{name}: {choice.others[name]}" for name in better)
-    _announce(
+    announce(
         f"backend: {choice.backend} on {device}, the best that works here"
         + (f" ({reasons})" if reasons else "")
     )
     return network
 
 
-def _announce(message: str) -> None:
+def announce(message: str) -> None:
     """Say something once a process, on stderr, also where nobody has set logging up (vspipe)."""
     if message in _announced:
         return

@@ -37,7 +37,10 @@ def settings_text(filter_name: str, options: Mapping[str, object], device: torch
     """
     facts = load_manifest().filter(filter_name)
     values = facts.check(options)
-    weights, _ = find_weights(facts.models[values["model"]], values["weights"])
+    model = facts.model(values["model"], device.type)
+    weights, _ = find_weights(model, values["weights"])
+    if values["model"] == "auto" and values["weights"] is None:
+        values["model"] = model.name
     dtype = resolve_dtype(values["precision"], device)
     values["precision"] = next(name for name, each in PRECISIONS.items() if each == dtype)
     shown = [

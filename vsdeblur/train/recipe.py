@@ -63,7 +63,8 @@ class Recipe:
     initial_weights: str = "default"
     """"default": as the model has it; "normal": normally distributed, deviation 0.01 (001, IV.B);
     "dblrgan": brmr's image generator, and sequence's generator, begin with what that filter's
-    packaged weights know; "image": brmr's patch generator begins as a copy of its image generator.
+    packaged weights know; "fast": dblrgan's wider networks begin with what its model "fast" knows;
+    "image": brmr's patch generator begins as a copy of its image generator.
     A later stage starts from the best weights of the one before it."""
     steps: int
     """Optimiser steps of the whole run."""

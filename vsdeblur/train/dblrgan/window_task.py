@@ -7,8 +7,9 @@ from pathlib import Path
 
 import lightning_fabric as fabric_library
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...models.dblrnet import FastDBLRNet
 from ...models.discriminator import FrameDiscriminator
 from ..losses import LOSSES
 from ..material import Material
@@ -19,12 +20,20 @@ from ..synthesis.sources import PhotoSource, Source, VideoSource
 from ..trainer import Trainer
 from ..validation import Score, ValidationSet, write_comparison
 from .adversarial import WindowCritic
+from .widening import start_from_fast
 
 __all__ = ["WindowTask", "WindowTrainer"]
 
 
 class WindowTrainer(Trainer):
     """Trains a network that restores the middle frame of a window; see `Trainer`."""
+
+    def prepared(self, network: nn.Module, init: Path | None) -> nn.Module:
+        """Let a wide network start as the model "fast", where the recipe says so."""
+        if init is None and self.recipe.initial_weights == "fast":
+            assert isinstance(network, FastDBLRNet)
+            start_from_fast(network)
+        return network
 
     def objective(self, *batch: Tensor) -> Tensor:
         """Content loss, and the adversarial one where the recipe has it (paper 001, eq. 5).
