@@ -156,6 +156,24 @@ def test_benchmark_quality_prints_and_writes_its_scores(benchmark_quality, tmp_p
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_benchmark_quality_scores_given_weights_clean_and_compressed(
+    benchmark_quality, tmp_path, capsys
+):
+    weights = tmp_path / "mine.safetensors"
+    save_weights(weights, {"a": torch.zeros(1)}, filter_name="dblrgan", model="fast")
+    benchmark_quality("--weights", weights, "--compressed", "--json", tmp_path / "scores.json")
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "scores.json").read_text())
+    behind = written["compressed"]
+    assert f"sha256 of the set behind H.264, CRF 28: {behind['sha256']}\n" in printed
+    assert behind["sha256"] != written["sha256"]
+    assert behind["windows"] == written["windows"]
+    for facts in (written, behind):
+        assert [model["model"] for model in facts["models"]] == ["fast, mine.safetensors"]
+    with pytest.raises(SystemExit, match="no weights file"):
+        benchmark_quality("--weights", tmp_path / "none.safetensors")
+
+
 def test_benchmark_quality_says_what_is_wrong_in_one_line(benchmark_quality, tmp_path, capsys):
     with pytest.raises(SystemExit) as failed:
         benchmark_quality("--windows", 0)
