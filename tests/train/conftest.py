@@ -72,6 +72,12 @@ def small_validation(monkeypatch):
         monkeypatch.setattr(ValidationSet, name, classmethod(smaller))
 
 
+@pytest.fixture(autouse=True)
+def matrix_rate(monkeypatch):
+    """Every start of a run measures the machine for a second, and tests start many."""
+    monkeypatch.setattr("vsdeblur.train.loop.matrix_rate", lambda *_: 1e9)
+
+
 @pytest.fixture
 def train_photos(photos):
     return find_photos([photos / "train"])
