@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             variants.append(_scored(f"the set behind H.264, CRF {CRF}", behind, options))
     except DeblurError as error:
         sys.exit(f"benchmark_quality: {error}")
-    console = Console(width=170)
+    console = Console(width=210)
     for variant in variants:
         console.print(_table(variant, variants[0].scores))
     if options.json is not None:
