@@ -269,7 +269,7 @@ class StubRestorer(Restorer):
     def __init__(self, function):
         self._function = function
 
-    def run(self, window, size, number=0):
+    def run(self, window, size, number=0, known=None):
         assert window.shape == (5, 1, *size)
         return Outcome(self._function(window))
 

@@ -212,7 +212,7 @@ def test_unknown_parameter_is_refused_with_the_known_ones():
         facts.check({"model": "fast", "strength": 2})
     assert str(error.value) == (
         "unknown parameter 'strength'; choose one of: "
-        "model, num_streams, device, precision, backend, tile, scene_threshold, weights, cache"
+        "model, guard, num_streams, device, precision, backend, tile, scene_threshold, weights, cache"
     )
 
 
@@ -226,6 +226,7 @@ def test_given_options_are_checked_and_the_others_filled_in():
     checked = FILTERS["dblrgan"].check({"tile": [640, 640], "scene_threshold": 1})
     assert checked == {
         "model": "auto",
+        "guard": True,
         "num_streams": 1,
         "device": "auto",
         "precision": "auto",

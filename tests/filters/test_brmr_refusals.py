@@ -182,7 +182,7 @@ def test_weights_without_one_of_the_networks_are_refused(refusal, tmp_path):
         (
             "dblrgan",
             {"regions": 2},
-            "unknown parameter 'regions'; choose one of: model, num_streams, device, ",
+            "unknown parameter 'regions'; choose one of: model, guard, num_streams, ",
         ),
         ("dblrgan", {"scene_threshold": 0.1}, "scene_threshold is the front end's: "),
     ],

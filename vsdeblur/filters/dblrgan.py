@@ -8,7 +8,7 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from .clips import check_clip, on_luma
-from .windows import restore_windows
+from .windows import WINDOW, restore_windows
 
 __all__ = ["dblrgan"]
 
@@ -16,6 +16,7 @@ __all__ = ["dblrgan"]
 def dblrgan(
     clip: vs.VideoNode,
     model: str = "auto",
+    guard: bool = True,
     num_streams: int = 1,
     device: str = "auto",
     precision: str = "auto",
@@ -27,12 +28,17 @@ def dblrgan(
 ) -> vs.VideoNode:
     """Remove motion blur from a clip (paper 001, DBLRGAN).
 
+    Frames in whose window the guard changed something get the property `DBLRWindow`: for each of
+    the five places the offset of the frame that was taken, and then its gains in percent.
+
     Args:
         clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
             8 to 16 bit integer, half or float. Of YUV and GRAY only luma is read and written.
         model: "fast" (a small U-Net), "quality" (the same, twice as wide), "paper" (DBLRNet, 27
             times the work of "fast"), or "auto": quality on a GPU, if its weights are shipped, else
             fast; of weights that are given, the model they are of.
+        guard: Whether neighbours that do not belong to a frame (across a cut, under a flash or
+            strobe) are brought to its light, or replaced by the nearest that do.
         num_streams: Frames that a GPU works on at once, 1 to 8. More fill a large card with small
             frames, and take as much more memory; the CPU always takes one.
         device: "auto", "cpu", "cuda" or "cuda:N".
@@ -54,6 +60,7 @@ def dblrgan(
     """
     options = {
         "model": model,
+        "guard": guard,
         "num_streams": num_streams,
         "device": device,
         "precision": precision,
@@ -70,4 +77,8 @@ def dblrgan(
         restorer = load_restorer("dblrgan", **checked)
     except DeblurError as error:
         raise vs.Error(f"dblrgan: {error}") from error
-    return on_luma(clip, lambda luma: restore_windows(luma, restorer, threshold, "dblrgan"))
+    return on_luma(
+        clip,
+        lambda luma: restore_windows(luma, restorer, threshold, "dblrgan"),
+        properties=[WINDOW],
+    )

@@ -14,9 +14,11 @@ from ..frames.ring import window_offsets
 from ..restorers import Restorer
 from ..runtime.heap import frame_done
 
-__all__ = ["Sources", "Windows", "map_frames", "refuse_fields", "restore_windows"]
+__all__ = ["WINDOW", "Sources", "Windows", "map_frames", "refuse_fields", "restore_windows"]
 
 CUT_PROPERTY = "_VSDeblurCut"
+WINDOW = "DBLRWindow"
+"""Of frames in whose window a neighbour was relit or replaced: offsets, and gains in percent."""
 
 IN_FLIGHT = 4
 """Frames at work at once at most: one on its way there, one in the network, one on its way back,
@@ -161,7 +163,11 @@ def restore_windows(
         refuse_fields(middle)
         restored = middle.copy()
         numbers, window = windows.of(n, around)
-        frames.restore(numbers, [sources.of(each) for each in window], [sources.planes(restored)])
+        outcome = frames.restore(
+            numbers, [sources.of(each) for each in window], [sources.planes(restored)]
+        )
+        if "window" in outcome.facts:
+            restored.props[WINDOW] = outcome.facts["window"]
         return restored
 
     return map_frames(clip, [clip, *windows.clips], restore, name=name)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..restorers.base import Outcome, Restorer, refuse_non_finite_sum
+from ..restorers.base import KnownWindow, Outcome, Restorer, refuse_non_finite_sum
 from ..runtime.threads import num_threads
 from .device_streams import DeviceStreams, Done
 from .luma import LumaCoding
@@ -57,8 +57,10 @@ class _PlacedFrame(NamedTuple):
 
     exceeds: list[bool]
     """For each band whether it lies beyond [0, 1]."""
+    summary: Tensor | None
+    """What the restorer decides by, here."""
     done: Done
-    """When it is there."""
+    """When all of it is there."""
 
 
 class FrameRestorer:
@@ -155,7 +157,11 @@ class FrameRestorer:
             self._restorer.complete(frame, height, width)
             if at < self._length - 1:
                 self._frames[self._places + at].copy_(frame)
-            return _PlacedFrame(exceeds, self._streams.done())
+            summary = self._restorer.summarize(frame, height, width)
+            if summary is not None and self._streams.on_gpu:
+                here = self._streams.buffer(*summary.shape, dtype=summary.dtype)
+                summary = here.copy_(summary, non_blocking=True)
+            return _PlacedFrame(exceeds, summary, self._streams.done())
 
     def _read(self, source: Source, at: int, band: slice, work: _Workspace) -> Tensor:
         """Some rows of a frame that lies at a place: (channels, rows, W), in `work.middle`."""
@@ -178,7 +184,8 @@ class FrameRestorer:
         with self._streams.computing(), self._complete():
             for frame in there:
                 frame.done.wait()
-            outcome = self._restorer.run(self._window(numbers), self._shape[1:], number)
+            known = self._known(numbers, there)
+            outcome = self._restorer.run(self._window(numbers), self._shape[1:], number, known)
             computed = self._streams.done()
         exceeds = there[self._restorer.radius].exceeds
         with self._streams.downloading():
@@ -186,6 +193,16 @@ class FrameRestorer:
         for picture, planes in zip(outcome.pictures, targets, strict=True):
             self._bring_back(picture, number % self._places, frames[number], exceeds, work, planes)
         return outcome
+
+    def _known(self, numbers: Sequence[int], there: Sequence[_PlacedFrame]) -> KnownWindow | None:
+        """Offsets and summaries of a window's frames, once they have arrived."""
+        middle = numbers[self._restorer.radius]
+        summaries = [frame.summary for frame in there if frame.summary is not None]
+        if not summaries:
+            return None
+        for frame in there:
+            frame.done.synchronize()
+        return KnownWindow([number - middle for number in numbers], summaries)
 
     def _bring_back(
         self,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import DeblurError
 
-__all__ = ["Outcome", "Restorer", "refuse_non_finite", "refuse_non_finite_sum"]
+__all__ = ["KnownWindow", "Outcome", "Restorer", "refuse_non_finite", "refuse_non_finite_sum"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,15 @@ class Outcome:
     """(multiplier, channels, H, W), float; one channel where a picture is grey."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it came about, by what the restorer's class calls it."""
+
+
+class KnownWindow(NamedTuple):
+    """What is known of a window's frames before it is run."""
+
+    offsets: Sequence[int]
+    """Which frames they are, as offsets from the middle one: next to a cut some come twice."""
+    summaries: Sequence[Tensor]
+    """What `Restorer.summarize` gave of each, on the CPU."""
 
 
 class Restorer(ABC):
@@ -60,14 +69,34 @@ class Restorer(ABC):
     def complete(self, frame: Tensor, height: int, width: int) -> None:  # noqa: B027
         """Fill a prepared frame, (channels, h, w), beyond the frame's own height and width."""
 
+    def summarize(self, frame: Tensor, height: int, width: int) -> Tensor | None:
+        """What `run` decides by before it runs, made once for each frame; None = nothing.
+
+        Args:
+            frame: (channels, h, w), prepared.
+            height: Of the frame itself.
+            width: Of the frame itself.
+
+        Returns:
+            A small tensor, on `device`.
+        """
+        return None
+
     @abstractmethod
-    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+    def run(
+        self,
+        window: Tensor,
+        size: tuple[int, int],
+        number: int = 0,
+        known: KnownWindow | None = None,
+    ) -> Outcome:
         """Run the networks over a window.
 
         Args:
             window: (2 * radius + 1, channels, h, w), prepared frames, on `device`.
             size: Height H and width W of the frames themselves.
             number: The middle frame's number, from 0: where noise is asked for, it seeds it.
+            known: What `summarize` gave of the frames; None = it is asked now, if it is needed.
         """
 
     def finish(self, pictures: Tensor, middle: Tensor | None, *, exceeds: bool = True) -> Tensor:

@@ -10,8 +10,9 @@ from torch import Tensor
 from ..models import ModelSpec
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
-from .base import Outcome, Restorer
+from .base import KnownWindow, Outcome, Restorer
 from .loaded_model import LoadedModel
+from .window_guard import WindowPlan, apply_plan, cell_means, plan_window
 
 __all__ = ["WindowRestorer", "make_dblrgan"]
 
@@ -27,6 +28,7 @@ class WindowRestorer(Restorer):
         adds_middle_frame: Whether the network's output is a residual.
         frame_type: Precision in which the network takes frames.
         num_streams: Frames that a GPU may work on at once.
+        guard: Whether neighbours that do not belong to the middle frame are relit or replaced.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class WindowRestorer(Restorer):
         adds_middle_frame: bool,
         frame_type: torch.dtype = torch.float32,
         num_streams: int = 1,
+        guard: bool = False,
     ) -> None:
         self.radius = spec.radius
         self.channels = spec.channels
@@ -53,6 +56,7 @@ class WindowRestorer(Restorer):
             values_per_pixel=spec.values_per_pixel,
         )
         self._multiple_of = spec.multiple_of
+        self._guard = guard
         self.adds_middle_frame = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way. On a
         # GPU what is locked is giving it its work, not the work.
@@ -67,16 +71,45 @@ class WindowRestorer(Restorer):
         frame[:, :height, width:] = frame[:, :height, width - 1 : width]
         frame[:, height:] = frame[:, height - 1 : height]
 
+    def summarize(self, frame: Tensor, height: int, width: int) -> Tensor | None:
+        """What the guard compares; see `Restorer.summarize`."""
+        return cell_means(frame[0, :height, :width]) if self._guard else None
+
     @torch.inference_mode()
-    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
-        """See `Restorer.run`; the number is of no effect."""
+    def run(
+        self,
+        window: Tensor,
+        size: tuple[int, int],
+        number: int = 0,
+        known: KnownWindow | None = None,
+    ) -> Outcome:
+        """See `Restorer.run`; the number is of no effect.
+
+        Where the guard changes the window, the fact `window` says how: `WindowPlan.numbers`.
+        """
         height, width = size
+        frames, facts = window[:, 0], {}
+        if self._guard:
+            plan = self._planned(window, size, known)
+            frames = apply_plan(plan, frames)
+            facts = {} if plan.changes_nothing else {"window": plan.numbers}
         with self._lock:
-            return Outcome(self._network(window[None, :, 0])[..., :height, :width])
+            return Outcome(self._network(frames[None])[..., :height, :width], facts)
+
+    def _planned(
+        self, window: Tensor, size: tuple[int, int], known: KnownWindow | None
+    ) -> WindowPlan:
+        if known is not None:
+            return plan_window([cells.numpy() for cells in known.summaries], known.offsets)
+        return plan_window([cell_means(f[0, : size[0], : size[1]]).cpu().numpy() for f in window])
 
 
 def make_dblrgan(
-    loaded: LoadedModel, tile: tuple[int, int] | None, *, num_streams: int = 1
+    loaded: LoadedModel,
+    tile: tuple[int, int] | None,
+    *,
+    guard: bool = True,
+    num_streams: int = 1,
 ) -> WindowRestorer:
     """The filter's algorithm; see `RestorerFactory`."""
     return WindowRestorer(
@@ -87,4 +120,5 @@ def make_dblrgan(
         adds_middle_frame=loaded.adds_middle_frame,
         frame_type=loaded.dtype,
         num_streams=num_streams,
+        guard=guard,
     )

@@ -17,7 +17,7 @@ from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from ..runtime.threads import num_threads
 from ..runtime.tile_network import TileNetwork
-from .base import Outcome, Restorer
+from .base import KnownWindow, Outcome, Restorer
 from .loaded_model import LoadedModel
 from .time_direction import turned
 
@@ -93,7 +93,13 @@ class SequenceRestorer(Restorer):
         self._cores = torch.get_num_threads()
 
     @torch.inference_mode()
-    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+    def run(
+        self,
+        window: Tensor,
+        size: tuple[int, int],
+        number: int = 0,
+        known: KnownWindow | None = None,
+    ) -> Outcome:
         """The moments of the middle frame, in order; see `Restorer.run`.
 
         Beyond depth 1 each neighbouring pair of moments is averaged and opened in turn (section
@@ -104,6 +110,7 @@ class SequenceRestorer(Restorer):
                 counts as missing.
             size: H and W.
             number: The middle frame's number; of no effect.
+            known: Of no effect.
 
         Raises:
             OptionError: Tiles are too small for the model.

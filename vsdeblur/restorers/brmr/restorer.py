@@ -21,7 +21,7 @@ from ...runtime.network import Network
 from ...runtime.threads import num_threads
 from ...runtime.tile_network import TileNetwork
 from ...runtime.tiling import FEATHER
-from ..base import Outcome, Restorer, refuse_non_finite
+from ..base import KnownWindow, Outcome, Restorer, refuse_non_finite
 from ..loaded_model import LoadedModel
 from .critic import Critic, margin
 from .overlay import draw_overlay
@@ -144,7 +144,13 @@ class BRMRRestorer(Restorer):
         self._lock = Lock()
 
     @torch.inference_mode()
-    def run(self, window: Tensor, size: tuple[int, int], number: int = 0) -> Outcome:
+    def run(
+        self,
+        window: Tensor,
+        size: tuple[int, int],
+        number: int = 0,
+        known: KnownWindow | None = None,
+    ) -> Outcome:
         """What `options.output` asks for; see `Restorer.run`. Maps are grey.
 
         Facts are those of `BRMRResult`; of a heat map, `sharpness_input` alone.
