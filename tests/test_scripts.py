@@ -156,6 +156,24 @@ def test_benchmark_quality_prints_and_writes_its_scores(benchmark_quality, tmp_p
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_benchmark_quality_scores_given_weights_clean_and_compressed(
+    benchmark_quality, tmp_path, capsys
+):
+    weights = tmp_path / "mine.safetensors"
+    save_weights(weights, {"a": torch.zeros(1)}, filter_name="dblrgan", model="fast")
+    benchmark_quality("--weights", weights, "--compressed", "--json", tmp_path / "scores.json")
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "scores.json").read_text())
+    behind = written["compressed"]
+    assert f"sha256 of the set behind H.264, CRF 28: {behind['sha256']}\n" in printed
+    assert behind["sha256"] != written["sha256"]
+    assert behind["windows"] == written["windows"]
+    for facts in (written, behind):
+        assert [model["model"] for model in facts["models"]] == ["fast, mine.safetensors"]
+    with pytest.raises(SystemExit, match="no weights file"):
+        benchmark_quality("--weights", tmp_path / "none.safetensors")
+
+
 def test_benchmark_quality_says_what_is_wrong_in_one_line(benchmark_quality, tmp_path, capsys):
     with pytest.raises(SystemExit) as failed:
         benchmark_quality("--windows", 0)
@@ -163,3 +181,50 @@ def test_benchmark_quality_says_what_is_wrong_in_one_line(benchmark_quality, tmp
     with pytest.raises(SystemExit, match="2"):
         benchmark_quality("--json", tmp_path / "none/scores.json")
     assert "--json: there is no folder" in capsys.readouterr().err
+
+
+@pytest.fixture
+def lamps(monkeypatch, tmp_path):
+    """Runs scripts/lamps.py on a dark clip with two lamps; the filter darkens one of them."""
+    clip = tmp_path / "clip.mkv"
+    picture = torch.full((48, 64, 3), 30, dtype=torch.uint8)
+    picture[10:14, 10:14] = picture[30:34, 40:44] = 255
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        for _ in range(8):
+            frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+    def restore(window):
+        assert window.shape == (5, 1, 48, 64)
+        restored = window[2:3].clone()
+        restored[..., :20, :20] *= 0.5
+        return restored
+
+    stub = SimpleNamespace(
+        radius=2, channels=1, multiplier=1, device=torch.device("cpu"), restore=restore
+    )
+    main = runpy.run_path(str(ROOT / "scripts/lamps.py"))["main"]
+    monkeypatch.setitem(main.__globals__, "load_restorer", lambda name, **options: stub)
+    return lambda *arguments: main([str(clip), *map(str, arguments)])
+
+
+def test_lamps_counts_what_stays_white(lamps, tmp_path, capsys):
+    lamps("--frames", 3)
+    row = next(text for text in capsys.readouterr().out.splitlines() if "packaged" in text)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == [
+        "packaged", "3", "6", "3", "50.0%", "50.0%",
+    ]  # fmt: skip
+    mine = tmp_path / "mine.safetensors"
+    save_weights(mine, {"a": torch.zeros(1)}, filter_name="dblrgan", model="fast")
+    lamps("--frames", 1, "--weights", mine)
+    assert "mine.safetensors" in capsys.readouterr().out
+
+
+def test_lamps_says_what_is_wrong_in_one_line(lamps, tmp_path):
+    other = tmp_path / "other.safetensors"
+    save_weights(other, {"a": torch.zeros(1)}, filter_name="sequence", model="fast")
+    with pytest.raises(SystemExit, match=r"lamps: .* is for sequence; give weights of dblrgan"):
+        lamps("--weights", other)

@@ -12,7 +12,7 @@ from vsdeblur.evaluate.synthetic.odd_cases import ODD_CASES, OddWindows
 from vsdeblur.evaluate.synthetic.odd_overlays import bar_rows
 
 SIZE = 64
-DIGEST = "4721c5ec7aad02d3754e4eea3e96ff9a2eb99ff923f698e5931b49dd98ba0906"
+DIGEST = "a8cda6d627d39d2527ac39b8b8733d4f41b7bb74a3d2d28b8f8f9aedd9aa5942"
 NUM = 2
 
 
@@ -84,6 +84,7 @@ def test_plain_input_is_worth_restoring(cases):
         ("cut_far", None),
         ("flash", [0, 0, 1, 0, 0]),
         ("black", [0, 0, 1, 0, 0]),
+        ("overexposed", [1, 0, 1, 1, 1]),
         ("doubled", None),
         ("dropped", None),
     ],
@@ -106,6 +107,14 @@ def test_frames_are_lit_as_claimed(cases, case, shares):
         for share, plain, lit in zip(shares, before.blurred, after.blurred, strict=True):
             assert lit.mean() == pytest.approx(share * plain.mean(), abs=1)
         assert after.sharp.mean() == pytest.approx(shares[2] * before.sharp.mean(), abs=1)
+
+
+def test_overexposed_neighbours_clip(cases):
+    for before, after in pairs(cases, "overexposed"):
+        bright = before.blurred[1] > 115
+        assert bright.any()
+        assert after.blurred[1][bright].min() > 240
+        assert after.blurred[1].mean() > 1.5 * before.blurred[1].mean()
 
 
 def test_a_strobe_band_darkens_the_rows_below_an_edge(cases):

@@ -31,7 +31,12 @@ def test_json_holds_every_figure(evaluated):
     names = {f"{s}_{f}_{c}" for s in ("input", "restored") for f in ("psnr", "ssim")
              for c in ("luma", "rgb")}  # fmt: skip
     warping = {"input_warping", "restored_warping", "sharp_warping", "warping_share"}
-    assert set(some["mean_over_frames"]) == set(some["mean_over_videos"]) == names | warping
+    lies = {f"{s}_{f}" for s in ("input", "restored")
+            for f in ("psnr_aligned", "shift", "shift_change")}  # fmt: skip
+    assert set(some["mean_over_frames"]) == set(some["mean_over_videos"]) == names | warping | lies
+    assert [video["gain"]["worst"] for video in some["videos"]] == [
+        min(video.gains) for video in evaluation.sets[0].videos
+    ]
 
 
 def test_json_is_the_same_on_every_machine_but_for_the_timing(evaluated):
@@ -49,6 +54,7 @@ def test_the_table_shows_the_means(evaluated):
     assert rows["blurred input"][2] == "28.13"  # 20 log10(255 / 10)
     assert rows["dblrgan fast"][2] == "34.15"
     assert rows["change"][2] == "+6.02"
+    assert "aligned PSNR 28.13 to 34.15 dB, mean shift 0.00 to 0.00 px" in text.getvalue()
     assert "ms a frame of 64x48 (median), fp32 on a CPU" in text.getvalue()
 
 

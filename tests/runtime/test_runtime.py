@@ -12,7 +12,7 @@ from vsdeblur.errors import DeviceError, OptionError, WeightsError
 from vsdeblur.runtime import device as device_module
 from vsdeblur.runtime import weights as weights_module
 from vsdeblur.runtime.device import resolve_device, resolve_dtype
-from vsdeblur.runtime.weights import load_network, save_weights, sha256_of
+from vsdeblur.runtime.weights import load_network, made_for, save_weights, sha256_of
 
 CPU = torch.device("cpu")
 
@@ -218,6 +218,12 @@ def test_weights_that_do_not_say_their_model_are_refused(tmp_path):
     path = tmp_path / "w.safetensors"
     save_file(small_network().state_dict(), path)
     expect_refusal(path, f"weights file {str(path)!r} is for filter None, model None; expected")
+    with pytest.raises(WeightsError, match="does not say what it is for"):
+        made_for(path)
+
+
+def test_weights_say_what_they_are_for(weights):
+    assert made_for(weights) == ("dblrgan", "fast")
 
 
 def test_weights_with_another_hash_are_refused(weights):

@@ -1,9 +1,10 @@
-"""Scores of all packaged weights on the fixed synthetic benchmark."""
+"""Scores of weights on the fixed synthetic benchmark."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from ..data.psnr import BANDS
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
+from ..runtime.weights import made_for
 from .metrics.fidelity import luma_of, to_8bit
 from .synthetic import SUBSETS, SyntheticWindow, luma_psnr
 
-__all__ = ["ModelScore", "counts", "score_packaged_weights", "score_restorer"]
+__all__ = ["ModelScore", "counts", "score_packaged_weights", "score_restorer", "score_weights"]
 
 type Table[Value] = Mapping[str, Mapping[str, Value]]
 """By subset, then by band of the input; only bands that hold a window."""
@@ -58,6 +60,26 @@ def score_packaged_weights(
                 yield ModelScore(filter=facts.name, model=model.name, gain=gain)
 
 
+def score_weights(
+    file: Path, windows: Sequence[SyntheticWindow], *, device: str = "auto"
+) -> ModelScore:
+    """Score a weights file, of the filter and model that it says it is for.
+
+    Args:
+        file: A .safetensors file.
+        windows: As for `score_packaged_weights`.
+        device: Where the network runs.
+
+    Raises:
+        DeviceError: The device is not available here.
+        WeightsError: The file is missing, damaged or says nothing.
+    """
+    filter_name, model = made_for(file)
+    restorer = load_restorer(filter_name, model=model, device=device, weights=file)
+    gain = score_restorer(restorer, windows)
+    return ModelScore(filter=filter_name, model=f"{model}, {file.name}", gain=gain)
+
+
 def score_restorer(restorer: Restorer, windows: Sequence[SyntheticWindow]) -> Table[float]:
     """Mean gain in luma PSNR by subset and band, in dB; windows go in one by one, as in a filter.
 
@@ -87,9 +109,7 @@ def _members(
         bands = []
         for band, (low, high) in BANDS.items():
             members = [
-                i
-                for i, w in enumerate(windows)
-                if w.subset == subset and low <= w.input_psnr < high
+                i for i, w in enumerate(windows) if w.subset == subset and low <= w.band_psnr < high
             ]
             if members:
                 bands.append((band, members))

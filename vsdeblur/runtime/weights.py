@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 
-__all__ = ["load_network", "save_weights", "sha256_of"]
+__all__ = ["load_network", "made_for", "save_weights", "sha256_of"]
 
 
 def load_network(
@@ -43,10 +43,10 @@ def load_network(
         WeightsError: The file is missing, truncated, has another hash or is of another model.
     """
     state, metadata = _read(path)
-    made_for = (metadata.get("filter"), metadata.get("model"))
-    if made_for != (filter_name, model):
+    is_for = (metadata.get("filter"), metadata.get("model"))
+    if is_for != (filter_name, model):
         raise WeightsError(
-            f"weights file {str(path)!r} is for filter {made_for[0]!r}, model {made_for[1]!r}; "
+            f"weights file {str(path)!r} is for filter {is_for[0]!r}, model {is_for[1]!r}; "
             f"expected {filter_name!r}, {model!r}"
         )
     if sha256 is not None and sha256_of(path) != sha256:
@@ -63,6 +63,21 @@ def load_network(
             f"{' '.join(str(error).split())[:200]}"
         ) from error
     return network
+
+
+def made_for(path: Path) -> tuple[str, str]:
+    """Filter and model that a weights file says it is for.
+
+    Raises:
+        WeightsError: The file is missing or truncated, or does not say it.
+    """
+    _, metadata = _read(path)
+    if "filter" not in metadata or "model" not in metadata:
+        raise WeightsError(
+            f"weights file {str(path)!r} does not say what it is for; give a file that vsdeblur "
+            "trained"
+        )
+    return metadata["filter"], metadata["model"]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -104,8 +119,8 @@ def save_weights(
     half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     half = {name: t.detach().cpu().contiguous() for name, t in half.items()}
     beside = path.with_suffix(".partial")
-    made_for = {"filter": filter_name, "model": model, "options": json.dumps(dict(options or {}))}
-    save_file(half, beside, made_for | dict(notes or {}))
+    facts = {"filter": filter_name, "model": model, "options": json.dumps(dict(options or {}))}
+    save_file(half, beside, facts | dict(notes or {}))
     os.replace(beside, path)
 
 

@@ -14,6 +14,9 @@ from .summary import Section, Summary, formatted, published_columns, summarize
 
 __all__ = ["print_tables"]
 
+ASIDE = ("psnr_aligned", "shift", "shift_change", "lamps", "bar")
+"""Columns that are told in a line below the table, which would be too wide with them."""
+
 
 def print_tables(evaluation: Evaluation, console: Console) -> None:
     """Print a table for every set, and the time a frame takes."""
@@ -24,7 +27,7 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
         if scores.by_video:
             console.print(_cases(case_rows(scores)))
         found = [finding.text for finding in find_out(scores, method.filter)]
-        for line in (*_notes(summary), *found, _time(scores, evaluation)):
+        for line in (*_aside(summary), *_notes(summary), *found, _time(scores, evaluation)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print()
 
@@ -34,11 +37,12 @@ def _table(scores: SetScores, summary: Summary) -> Table:
         title=f"{scores.title}, {scores.split}", title_justify="left", box=box.SIMPLE_HEAD
     )
     table.add_column("", no_wrap=True)
-    for title, unit in summary.columns.values():
+    columns = {name: texts for name, texts in summary.columns.items() if name not in ASIDE}
+    for title, unit in columns.values():
         first, second = title.split(" ")
         table.add_column(f"{first}\n{second}\n{unit}", justify="right", no_wrap=True)
     for section in summary.sections:
-        _add(table, section, list(summary.columns))
+        _add(table, section, list(columns))
     return table
 
 
@@ -59,6 +63,18 @@ def _cases(rows: list[CaseRow]) -> Table:
     for row, *texts in zip(rows, *shown.values(), strict=True):
         table.add_row(row.name, *texts)
     return table
+
+
+def _aside(summary: Summary) -> list[str]:
+    """One line: what each figure is of the input and of the restored frames."""
+    rows = summary.sections[0].ours  # the mean over all frames
+    before, *_, after = [row.figures for row in rows if "psnr_luma" in row.figures]
+    told = [
+        f"{title} {formatted(name, before[name])} to {formatted(name, after[name])} {unit}"
+        for name, (title, unit) in summary.columns.items()
+        if name in ASIDE
+    ]
+    return [", ".join(told)] if told else []
 
 
 def _add(table: Table, section: Section, columns: list[str]) -> None:

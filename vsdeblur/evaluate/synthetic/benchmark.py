@@ -55,11 +55,18 @@ class SyntheticWindow:
     """(7, H, W), sharp views evenly spaced over the middle exposure, ends included."""
     flow: NDArray[np.float32]
     """(2, H, W), (x, y) in pixels: where each pixel of the first moment is in the last."""
+    clean_psnr: float | None = None
+    """`input_psnr` before the window was compressed; None = it was not."""
 
     @property
     def input_psnr(self) -> float:
         """Luma PSNR of the blurred middle frame, in dB."""
         return luma_psnr(self.blurred[NUM_FRAMES // 2], self.sharp)
+
+    @property
+    def band_psnr(self) -> float:
+        """What decides the band in which the window counts."""
+        return self.input_psnr if self.clean_psnr is None else self.clean_psnr
 
 
 class SyntheticBenchmark:

@@ -42,6 +42,7 @@ ODD_CASES = {
     "strobe": OddCase(edits.strobe, needs_neighbours=True),
     "strobe_band": OddCase(edits.strobe_band, needs_neighbours=True),
     "flash": OddCase(edits.flash, needs_neighbours=True),
+    "overexposed": OddCase(edits.overexposed, needs_neighbours=True),
     "black": OddCase(edits.black, needs_neighbours=True),
     "flicker": OddCase(edits.flicker, needs_neighbours=True),
     "blink": OddCase(scenes.blink, needs_neighbours=True),

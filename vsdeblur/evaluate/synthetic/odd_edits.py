@@ -24,6 +24,7 @@ __all__ = [
     "flash",
     "flicker",
     "frozen",
+    "overexposed",
     "plain",
     "screen_cut",
     "strobe",
@@ -47,6 +48,14 @@ def strobe(takes: Takes, number: int, _draw: FixedDraw) -> Footage:
 def flash(takes: Takes, number: int, _draw: FixedDraw) -> Footage:
     """The neighbours' codes are 0.3 of what they were."""
     return takes.plain(number).lit([DIM, DIM, 256, DIM, DIM])
+
+
+def overexposed(takes: Takes, number: int, _draw: FixedDraw) -> Footage:
+    """One of the middle frame's neighbours, or both, has 2.5 times the codes, up to white."""
+    shares = [256] * len(NUMBERS)
+    for neighbour in ((MIDDLE - 1,), (MIDDLE + 1,), (MIDDLE - 1, MIDDLE + 1))[number // 3 % 3]:
+        shares[neighbour] = 640
+    return takes.plain(number).lit(shares)
 
 
 def black(takes: Takes, number: int, _draw: FixedDraw) -> Footage:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from .random_paths import NUM_FRAMES, FixedDraw
 from .take import Take, eight_bit, with_noise
 
-__all__ = ["MIDDLE", "NUMBERS", "Footage", "Overlay", "mixed"]
+__all__ = ["MIDDLE", "NUMBERS", "WHITE", "Footage", "Overlay", "mixed"]
 
 type Codes = NDArray[np.int32]
 type Bytes = NDArray[np.uint8]
 
+WHITE = 65535
+"""Code of white."""
 NUMBERS = tuple(range(NUM_FRAMES))
 MIDDLE = NUM_FRAMES // 2
 
@@ -88,8 +90,17 @@ class Footage:
         )
 
     def lit(self, shares: Sequence[int | Codes]) -> Footage:
-        """Scale the codes of each frame; 256 = as they are. A share may differ from row to row."""
-        return self.changed(lambda codes, position: (codes * shares[position] + 128) >> 8)
+        """Scale the codes of each frame, up to white; 256 = as they are.
+
+        Args:
+            shares: One for each frame; it may differ from row to row, (H, 1).
+        """
+
+        def scaled(codes: Codes, position: int) -> Codes:
+            lit: Codes = (codes * shares[position] + 128) >> 8
+            return lit.clip(0, WHITE)
+
+        return self.changed(scaled)
 
     def with_frames(self, frames: Sequence[Codes]) -> Footage:
         """Replace the frames: five of (H, W)."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .odd_footage import MIDDLE, NUMBERS, Footage, Overlay, mixed
+from .odd_footage import MIDDLE, NUMBERS, WHITE, Footage, Overlay, mixed
 from .odd_takes import Takes
 from .random_paths import BELL_DEVIATION, FixedDraw
 
@@ -15,7 +15,6 @@ __all__ = ["bar_rows", "grain", "letterbox", "logo", "rain", "subtitle"]
 
 type Codes = NDArray[np.int32]
 
-WHITE = 65535
 GRAIN = 0.05
 """Standard deviation of film grain in middle grey, 1 = white."""
 NUM_DROPS = 50
