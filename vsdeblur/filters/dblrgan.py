@@ -38,7 +38,8 @@ def dblrgan(
             times the work of "fast"), or "auto": quality on a GPU, if its weights are shipped, else
             fast; of weights that are given, the model they are of.
         guard: Whether neighbours that do not belong to a frame (across a cut, under a flash or
-            strobe) are brought to its light, or replaced by the nearest that do.
+            strobe) are brought to its light, or replaced by the nearest that do; and whether black
+            bars stay as they are.
         num_streams: Frames that a GPU works on at once, 1 to 8. More fill a large card with small
             frames, and take as much more memory; the CPU always takes one.
         device: "auto", "cpu", "cuda" or "cuda:N".

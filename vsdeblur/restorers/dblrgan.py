@@ -11,6 +11,7 @@ from ..models import ModelSpec
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from .base import KnownWindow, Outcome, Restorer
+from .black_bars import inside_bars
 from .loaded_model import LoadedModel
 from .window_guard import WindowPlan, apply_plan, cell_means, plan_window
 
@@ -28,7 +29,8 @@ class WindowRestorer(Restorer):
         adds_middle_frame: Whether the network's output is a residual.
         frame_type: Precision in which the network takes frames.
         num_streams: Frames that a GPU may work on at once.
-        guard: Whether neighbours that do not belong to the middle frame are relit or replaced.
+        guard: Whether neighbours that do not belong to the middle frame are relit or replaced, and
+            black bars stay as they are.
     """
 
     def __init__(
@@ -94,7 +96,17 @@ class WindowRestorer(Restorer):
             frames = apply_plan(plan, frames)
             facts = {} if plan.changes_nothing else {"window": plan.numbers}
         with self._lock:
-            return Outcome(self._network(frames[None])[..., :height, :width], facts)
+            pictures = self._network(frames[None])[..., :height, :width]
+        if self._guard:
+            pictures = self._beside_bars(pictures, window[self.radius, 0, :height, :width])
+        return Outcome(pictures, facts)
+
+    def _beside_bars(self, pictures: Tensor, middle: Tensor) -> Tensor:
+        """What the network gave, but for black bars, which stay."""
+        inside = inside_bars(middle)
+        if inside is None:
+            return pictures
+        return torch.where(inside, pictures, 0 if self.adds_middle_frame else middle)
 
     def _planned(
         self, window: Tensor, size: tuple[int, int], known: KnownWindow | None
