@@ -212,7 +212,8 @@ def test_unknown_parameter_is_refused_with_the_known_ones():
         facts.check({"model": "fast", "strength": 2})
     assert str(error.value) == (
         "unknown parameter 'strength'; choose one of: "
-        "model, guard, num_streams, device, precision, backend, tile, scene_threshold, weights, cache"
+        "model, guard, num_streams, device, precision, backend, tile, scene_threshold, weights, "
+        "cache"
     )
 
 
