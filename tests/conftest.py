@@ -7,6 +7,8 @@ import os
 import numpy as np
 import pytest
 import torch
+from brmr_stand_ins import brighter, likes_light, nothing
+from small_models import randomize_norm, save_small_model
 
 from vsdeblur.models import MODELS
 from vsdeblur.models.brmr import BRMRNetworks, build_paper_brmr
@@ -66,14 +68,6 @@ def random_network():
     return build
 
 
-def randomize_norm(norm):
-    """Statistics and scale that are not those a fresh network has."""
-    norm.running_mean.normal_(0, 0.1)
-    norm.running_var.uniform_(0.5, 1.5)
-    norm.weight.uniform_(0.2, 0.6)
-    norm.bias.normal_(0, 0.05)
-
-
 @pytest.fixture(scope="session")
 def weights_files(tmp_path_factory, random_network):
     """Model -> weights file, seeded and untrained."""
@@ -83,6 +77,13 @@ def weights_files(tmp_path_factory, random_network):
         path = folder / f"{model}.safetensors"
         save_weights(path, state, filter_name="dblrgan", model=model)
     return {model: str(folder / f"{model}.safetensors") for model in MODELS["dblrgan"]}
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory):
+    """Filter and model -> the weights file of a small relative; see `small_models`."""
+    folder = tmp_path_factory.mktemp("small")
+    return functools.cache(functools.partial(save_small_model, folder))
 
 
 @pytest.fixture(scope="session")
@@ -116,14 +117,10 @@ def brmr_stub():
     By default the critic takes light for sharp, G_i changes nothing and G_p lightens a little.
     """
 
-    def likes_light(pairs):
-        light = torch.nn.functional.avg_pool2d(pairs[:, 3:].mean(1, keepdim=True), 8)
-        return torch.cat([light, -light], 1)
-
     def make(
-        image=torch.zeros_like,
+        image=nothing,
         critic=likes_light,
-        patch=lambda pictures: torch.full_like(pictures, 0.01),
+        patch=brighter,
         tile=None,
         facts=None,
         adds_middle_frame=True,
@@ -300,14 +297,14 @@ def load(weights_files):
 
 @pytest.fixture
 def packaged(monkeypatch):
-    """Makes the manifest give other weights for the model "fast"."""
+    """Makes the manifest give other weights for a model."""
 
-    def packaged(weights, sha256):
+    def packaged(weights, sha256, name="dblrgan", model="fast"):
         manifest = loading.load_manifest()
-        facts = manifest.filters["dblrgan"]
-        fast = dataclasses.replace(facts.models["fast"], weights=weights, sha256=sha256)
-        facts = dataclasses.replace(facts, models={**facts.models, "fast": fast})
-        manifest = dataclasses.replace(manifest, filters={"dblrgan": facts})
+        facts = manifest.filters[name]
+        other = dataclasses.replace(facts.models[model], weights=weights, sha256=sha256)
+        facts = dataclasses.replace(facts, models={**facts.models, model: other})
+        manifest = dataclasses.replace(manifest, filters={**manifest.filters, name: facts})
         monkeypatch.setattr(loading, "load_manifest", lambda: manifest)
         monkeypatch.setattr(loading, "_loaded", {})
 

@@ -46,12 +46,14 @@ def test_format_size_length_and_rate_stay(make_noise, tiny_brmr, name):
 
 
 @every_format
-def test_properties_and_alpha_stay_and_the_filters_own_are_added(make_noise, tiny_brmr, name):
+def test_properties_and_alpha_stay_and_the_filters_own_are_added(
+    make_noise, frames_of, tiny_brmr, name
+):
     alpha = make_noise(vs.GRAY8, length=2)
     properties = [{"Number": n, "Name": f"frame {n}"} for n in range(2)]
     clip = make_noise(getattr(vs, name), length=2, properties=properties)
     clip = clip.std.ClipToProp(alpha, prop="_Alpha")
-    for n, frame in enumerate(tiny_brmr(clip).frames()):
+    for n, frame in enumerate(frames_of(tiny_brmr(clip))):
         source = clip.get_frame(n)
         props = dict(frame.props)
         added = {name: props.pop(name) for name in list(props) if name.startswith("BRMR")}
@@ -161,11 +163,11 @@ def test_an_unknown_matrix_goes_by_the_size(
         np.testing.assert_allclose(np.asarray(frame[index]), plane, rtol=0, atol=1)
 
 
-def test_each_frame_keeps_its_own_matrix_and_range(make_clip, stubbed_brmr, planes_of):
+def test_each_frame_keeps_its_own_matrix_and_range(make_clip, frames_of, stubbed_brmr, planes_of):
     properties = [{"_Matrix": m, "_Range": r} for m in MATRICES for r in (0, 1)]
     frames = [[np.full((24, 32), v, "u1") for v in (120 + n, 100, 150)] for n in range(4)]
     clip = make_clip(frames, vs.YUV444P8, properties)
-    for n, frame in enumerate(stubbed_brmr(patch=torch.zeros_like)(clip).frames()):
+    for n, frame in enumerate(frames_of(stubbed_brmr(patch=torch.zeros_like)(clip))):
         assert {k: frame.props[k] for k in properties[n]} == properties[n]
         for plane, original in zip(planes_of(frame), frames[n], strict=True):
             np.testing.assert_allclose(plane, original, rtol=0, atol=1)
@@ -291,8 +293,8 @@ def test_any_size_from_16x16_is_taken(make_noise, tiny_brmr, planes_of, name, wi
 # Manners
 
 
-def test_nothing_is_printed_to_stdout(make_noise, tiny_brmr, capfd):
-    list(tiny_brmr(make_noise(vs.YUV420P8)).frames())
+def test_nothing_is_printed_to_stdout(make_noise, frames_of, tiny_brmr, capfd):
+    frames_of(tiny_brmr(make_noise(vs.YUV420P8)))
     assert capfd.readouterr().out == ""
 
 

@@ -61,10 +61,10 @@ def test_format_size_length_and_rate_stay(make_noise, options, name):
 
 
 @every_format
-def test_properties_are_those_of_the_middle_frame(make_noise, options, name):
+def test_properties_are_those_of_the_middle_frame(make_noise, options, frames_of, name):
     constant = [{**p, "_Range": 1} if name in RGB_FORMATS else p for p in PROPERTIES]
     clip = make_noise(getattr(vs, name), properties=constant)
-    for frame, source in zip(dblrgan(clip, **options).frames(), clip.frames(), strict=True):
+    for frame, source in zip(frames_of(dblrgan(clip, **options)), frames_of(clip), strict=True):
         assert dict(frame.props) == dict(source.props)
         assert "Number" in frame.props
 
@@ -76,19 +76,21 @@ def test_private_properties_stay_private(make_noise, options):
 
 
 @pytest.mark.parametrize("name", [name for name in LUMA_FORMATS if name.startswith("YUV")])
-def test_chroma_is_untouched(make_noise, options, planes_of, name):
+def test_chroma_is_untouched(make_noise, options, frames_of, planes_of, name):
     clip = make_noise(getattr(vs, name))
-    for frame, source in zip(dblrgan(clip, **options).frames(), clip.frames(), strict=True):
+    for frame, source in zip(frames_of(dblrgan(clip, **options)), frames_of(clip), strict=True):
         for plane, original in zip(planes_of(frame)[1:], planes_of(source)[1:], strict=True):
             np.testing.assert_array_equal(plane, original)
 
 
 @pytest.mark.parametrize("model", ["fast", "paper"])
 @luma_formats
-def test_luma_is_exactly_what_the_restorer_gives(make_noise, weights_files, planes_of, name, model):
+def test_luma_is_exactly_what_the_restorer_gives(
+    make_noise, weights_files, frames_of, planes_of, name, model
+):
     options = {"device": "cpu", "precision": "fp32", "weights": weights_files[model]}
     clip = make_noise(getattr(vs, name), properties=[{"_Range": 1}] * 4)
-    sources = [planes_of(frame)[0] for frame in clip.frames()]
+    sources = [planes_of(frame)[0] for frame in frames_of(clip)]
     peak = 1 if sources[0].dtype.kind == "f" else (1 << clip.format.bits_per_sample) - 1
     is_float = peak == 1
     bits = clip.format.bits_per_sample
@@ -214,8 +216,8 @@ def test_tiles_do_not_show(make_noise, options, planes_of):
 # Manners
 
 
-def test_nothing_is_printed_to_stdout(make_noise, options, capfd):
-    list(dblrgan(make_noise(vs.YUV420P8), scene_threshold=0.1, **options).frames())
+def test_nothing_is_printed_to_stdout(make_noise, options, frames_of, capfd):
+    frames_of(dblrgan(make_noise(vs.YUV420P8), scene_threshold=0.1, **options))
     assert capfd.readouterr().out == ""
 
 

@@ -1,6 +1,5 @@
 """The VapourSynth filter over time: edges, scene changes, order of requests, threads."""
 
-import random
 import threading
 import time
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 import vapoursynth as vs
 
-from vsdeblur import dblrgan
 from vsdeblur.frames.luma import LumaCoding
 
 WEIGHTS = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]) / 15
@@ -22,18 +20,6 @@ def weighted_mean(window):
 
 def mean(window):
     return window.mean(0, keepdim=True)
-
-
-@pytest.fixture
-def threads():
-    """Sets VapourSynth's number of threads; it is as before afterwards."""
-    before = vs.core.num_threads
-
-    def use(count):
-        vs.core.num_threads = count
-
-    yield use
-    vs.core.num_threads = before
 
 
 @pytest.fixture
@@ -50,7 +36,7 @@ def flat_clip(make_clip):
 
 
 def luma_of(clip):
-    return [np.asarray(frame[0]).flat[0] for frame in clip.frames()]
+    return [np.asarray(clip.get_frame(n)[0]).flat[0] for n in range(clip.num_frames)]
 
 
 def windows(length, cuts=()):
@@ -173,45 +159,6 @@ def test_each_frame_is_decoded_once_in_linear_access(
     for n in range(24):
         restored.get_frame(n)
     assert sorted(decoded) == sorted(values.astype("f4"))
-
-
-def forward(clip):
-    return {n: clip.get_frame(n) for n in range(clip.num_frames)}
-
-
-def backward(clip):
-    return {n: clip.get_frame(n) for n in reversed(range(clip.num_frames))}
-
-
-def shuffled(clip):
-    numbers = random.Random(0).sample(range(clip.num_frames), clip.num_frames)
-    return {n: clip.get_frame(n) for n in numbers}
-
-
-def prefetched(clip):
-    return dict(enumerate(clip.frames(prefetch=8)))
-
-
-def all_at_once(clip):
-    futures = {n: clip.get_frame_async(n) for n in range(clip.num_frames)}
-    return {n: future.result() for n, future in futures.items()}
-
-
-@pytest.mark.parametrize("num_threads", [1, 4])
-@pytest.mark.parametrize("order", [backward, shuffled, prefetched, all_at_once])
-def test_pixels_are_the_same_whatever_the_order(
-    make_noise, fast_weights, threads, planes_of, order, num_threads
-):
-    options = {"device": "cpu", "precision": "fp32", "weights": fast_weights}
-    properties = [{"_SceneChangePrev": int(n == 7)} for n in range(16)]
-    clip = make_noise(vs.YUV420P8, length=16, properties=properties)
-    threads(1)
-    expected = forward(dblrgan(clip, **options))
-    threads(num_threads)
-    restored = order(dblrgan(clip, **options))
-    for n in range(16):
-        for plane, wanted in zip(planes_of(restored[n]), planes_of(expected[n]), strict=True):
-            np.testing.assert_array_equal(plane, wanted)
 
 
 def test_several_frames_are_restored_at_once(stubbed, flat_clip, threads):

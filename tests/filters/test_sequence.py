@@ -112,9 +112,9 @@ def test_depth_multiplies_frames_and_rate(make_noise, stubbed_sequence, depth, m
     assert duration == Fraction(1001, 30000) / multiplier
 
 
-def test_a_clip_of_one_frame(make_noise, stubbed_sequence, network):
+def test_a_clip_of_one_frame(make_noise, frames_of, stubbed_sequence, network):
     opened = stubbed_sequence(make_noise(vs.YUV420P8, 16, 16, 1))
-    assert [f.props["SequenceIndex"] for f in opened.frames()] == list(range(7))
+    assert [f.props["SequenceIndex"] for f in frames_of(opened)] == list(range(7))
     assert network.calls == 1
 
 
@@ -142,25 +142,25 @@ def test_properties_are_those_of_the_frame_and_its_index(
     assert set(frames[0]) - extra == set(clip.get_frame(1).props)
 
 
-def test_variable_frame_rates_are_kept(make_noise, stubbed_sequence):
+def test_variable_frame_rates_are_kept(make_noise, frames_of, stubbed_sequence):
     durations = [(1, 24), (1001, 30000), (1, 60)]
     properties = [{"_DurationNum": num, "_DurationDen": den} for num, den in durations]
     clip = make_noise(vs.GRAY8, 16, 16, 3, properties)
     clip = clip.std.BlankClip(fpsnum=0, fpsden=1, keep=True).std.CopyFrameProps(clip)
     opened = stubbed_sequence(clip, steady)
     assert opened.fps == 0
-    found = [Fraction(f.props["_DurationNum"], f.props["_DurationDen"]) for f in opened.frames()]
+    found = [Fraction(f.props["_DurationNum"], f.props["_DurationDen"]) for f in frames_of(opened)]
     assert found == [Fraction(num, den) / 7 for num, den in durations for _ in range(7)]
 
 
 @pytest.mark.parametrize("video_format", [vs.GRAY8, vs.RGB24])
 def test_exposure_spreads_the_moments_and_tells_of_the_gap(
-    make_noise, stubbed_sequence, video_format
+    make_noise, frames_of, stubbed_sequence, video_format
 ):
     clip = make_noise(video_format, 16, 16, 2).std.AssumeFPS(fpsnum=25)
     opened = stubbed_sequence(clip, steady, exposure=0.6)
     assert opened.fps == 0
-    props = [f.props for f in opened.frames()]
+    props = [f.props for f in frames_of(opened)]
     found = [Fraction(p["_DurationNum"], p["_DurationDen"]) for p in props]
     each, gap = Fraction(3, 5) / 25 / 7, Fraction(2, 5) / 25
     assert found == [*[each] * 6, each + gap] * 2
@@ -177,18 +177,6 @@ def test_frames_of_unknown_duration_stay_so(make_noise, stubbed_sequence):
 
 
 # How often the network runs
-
-
-@pytest.fixture
-def threads():
-    """Sets how many frames VapourSynth makes at once."""
-    before = vs.core.num_threads
-
-    def threads(count):
-        vs.core.num_threads = count
-
-    yield threads
-    vs.core.num_threads = before
 
 
 @pytest.mark.parametrize("num_threads", [1, 4, 16])
@@ -213,15 +201,6 @@ def test_threads_that_ask_for_one_group_share_it(make_noise, stubbed_sequence, n
     assert network.calls == 1
 
 
-def test_seeking_gives_the_same_pixels(make_noise, planes_of, stubbed_sequence):
-    clip = make_noise(vs.YUV420P8, 20, 18, 3)
-    linear = [planes_of(f) for f in stubbed_sequence(clip).frames()]
-    other = stubbed_sequence(clip)
-    for n in (20, 3, 13, 0, 7):
-        planes = planes_of(other.get_frame(n))
-        assert all(np.array_equal(a, b) for a, b in zip(linear[n], planes, strict=True))
-
-
 # Neighbours
 
 
@@ -231,7 +210,7 @@ def ramp(value):
 
 def order_of(clip):
     """Whether each group gets lighter."""
-    values = [int(np.asarray(f[0])[0, 0]) for f in clip.frames()]
+    values = [int(np.asarray(clip.get_frame(n)[0])[0, 0]) for n in range(clip.num_frames)]
     return [values[i] < values[i + 6] for i in range(0, len(values), 7)]
 
 
@@ -262,3 +241,14 @@ def test_a_frame_alone_in_its_scene_keeps_the_networks_order(make_clip, stubbed_
     marks = {"_SceneChangePrev": 1, "_SceneChangeNext": 1}
     clip = make_clip([[ramp(v)] for v in (100, 80, 60)], vs.GRAY8, [marks] * 3)
     assert order_of(stubbed_sequence(clip, lights)) == [True] * 3
+
+
+# With a real network
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_network_runs_in_the_filter(make_noise, frames_of, small_options, precision):
+    clip = make_noise(vs.YUV420P8, 34, 30, 2)
+    options = small_options("sequence") | {"precision": precision}
+    opened = module.sequence(clip, **options)
+    assert [f.props["SequenceIndex"] for f in frames_of(opened)] == [*range(7)] * 2

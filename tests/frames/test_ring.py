@@ -1,11 +1,11 @@
-"""Places for frames: filled once, shared, held as long as a window needs them."""
+"""Windows of frames, and their places: filled once, shared, held as long as they are needed."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from vsdeblur.frames.ring import FrameRing
+from vsdeblur.frames.ring import FrameRing, window_offsets
 
 
 @pytest.fixture
@@ -108,3 +108,31 @@ def test_many_threads_in_any_order_get_what_they_asked_for(rng):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(window, rng.permutation(60).tolist()))
+
+
+@pytest.mark.parametrize(
+    ("cuts", "offsets"),
+    [
+        ([0, 0, 0, 0], [-2, -1, 0, 1, 2]),
+        ([1, 0, 0, 0], [-1, -1, 0, 1, 2]),
+        ([0, 1, 0, 0], [0, 0, 0, 1, 2]),
+        ([1, 1, 0, 0], [0, 0, 0, 1, 2]),
+        ([0, 0, 1, 0], [-2, -1, 0, 0, 0]),
+        ([0, 0, 0, 1], [-2, -1, 0, 1, 1]),
+        ([0, 0, 1, 1], [-2, -1, 0, 0, 0]),
+        ([1, 0, 0, 1], [-1, -1, 0, 1, 1]),
+        ([1, 0, 1, 0], [-1, -1, 0, 0, 0]),
+        ([0, 1, 0, 1], [0, 0, 0, 1, 1]),
+        ([0, 1, 1, 0], [0, 0, 0, 0, 0]),
+        ([1, 1, 0, 1], [0, 0, 0, 1, 1]),
+        ([1, 0, 1, 1], [-1, -1, 0, 0, 0]),
+        ([0, 1, 1, 1], [0, 0, 0, 0, 0]),
+        ([1, 1, 1, 0], [0, 0, 0, 0, 0]),
+        ([1, 1, 1, 1], [0, 0, 0, 0, 0]),
+        ([], [0]),
+        ([1, 0], [0, 0, 1]),
+        ([0, 0, 1, 0, 0, 1], [0, 0, 0, 0, 1, 2, 2]),
+    ],
+)
+def test_window_stops_at_cuts_on_either_side(cuts, offsets):
+    assert window_offsets([bool(cut) for cut in cuts]) == offsets

@@ -52,3 +52,9 @@ def test_the_network_changes_what_is_between_them_alone(bars, adds_middle_frame)
     assert torch.equal(restored[~inside], middle[~inside])
     assert (restored - middle)[inside].abs().min() > 0 or adds_middle_frame
     assert not torch.equal(restored[inside], middle[inside])
+
+
+def test_nan_is_no_bar():
+    window, _ = barred((0, 0, 0, 0))
+    window[2, 0, 0, 5] = torch.nan
+    assert inside_bars(window[2, 0]) is None

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from torch.nn import functional as F
+from brmr_stand_ins import brighter, likes_darkness, likes_light, nothing, picture
 
 from vsdeblur.models.brmr import HeatMaps
 from vsdeblur.models.pix2pix import CAMDiscriminator
@@ -12,36 +12,10 @@ from vsdeblur.restorers.brmr.critic import Change, Critic, margin
 from vsdeblur.restorers.brmr.regions import Window
 
 
-def nothing(pictures):
-    """A generator that changes nothing."""
-    return torch.zeros_like(pictures)
-
-
-def brighter(pictures, step=0.01):
-    return torch.full_like(pictures, step)
-
-
-def likes_light(pairs):
-    """A critic for which light is sharp; with reach 0: a value depends on its own pixels."""
-    light = F.avg_pool2d(pairs[:, 3:].mean(1, keepdim=True), 8)
-    return torch.cat([light, -light], 1)
-
-
-def likes_darkness(pairs):
-    return -likes_light(pairs)
-
-
 @pytest.fixture
 def make(brmr_stub):
     """Makes a restorer of functions; by default each window is made lighter, and gains by it."""
     return brmr_stub
-
-
-def picture(height=256, width=320):
-    """Grey with a dark square, the darkest around (200, 120)."""
-    y, x = torch.arange(height)[:, None], torch.arange(width)
-    distance = ((y - 120.0) ** 2 + (x - 200.0) ** 2).sqrt()
-    return (0.3 + 0.3 * (distance / 300).clamp(0, 1)).expand(3, height, width).contiguous()
 
 
 # Algorithm 1

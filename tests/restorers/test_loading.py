@@ -162,6 +162,34 @@ def test_what_cannot_be_loaded_is_refused(options, error, text):
     assert str(refusal.value).startswith(text)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("brmr", {"regions": 0}, "regions must be a whole number from 1 to 64, got 0"),
+        ("brmr", {"sigma": 2}, "unknown parameter 'sigma'; choose one of: max_iterations, "),
+        (
+            "dblrgan",
+            {"regions": 2},
+            "unknown parameter 'regions'; choose one of: model, guard, num_streams, device, ",
+        ),
+        ("dblrgan", {"scene_threshold": 0.1}, "scene_threshold is the front end's: "),
+        ("sequence", {"scene_threshold": 0.1}, "scene_threshold is the front end's: "),
+    ],
+)
+def test_what_the_filter_does_not_have_is_refused(name, options, text):
+    with pytest.raises(OptionError) as error:
+        load_restorer(name, **options)
+    assert str(error.value).startswith(text)
+
+
+def test_the_filters_own_parameters_are_handed_on(small_weights):
+    weights = small_weights("brmr", "fast")
+    restorer = load_restorer("brmr", device="cpu", weights=weights, regions=3, seed=5)
+    assert (restorer.options.regions, restorer.options.seed) == (3, 5)
+    with pytest.raises(WeightsError):
+        load_restorer("brmr", device="cpu", weights="nowhere")
+
+
 def test_unknown_filter_is_refused():
     with pytest.raises(OptionError, match=r"^unknown filter 'sharpen'; choose one of: dblrgan"):
         load_restorer("sharpen")

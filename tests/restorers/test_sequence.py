@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from vsdeblur.errors import DeblurError
 from vsdeblur.manifest import load_manifest
 from vsdeblur.models import MODELS
-from vsdeblur.models.sequence import SequenceNet
 from vsdeblur.restorers.sequence import SequenceOptions, SequenceRestorer
 from vsdeblur.restorers.time_direction import REDUCTIONS, luma_distance, runs_backwards, turned
 
@@ -187,23 +186,3 @@ def test_a_network_that_gives_no_number_is_refused():
     made = restorer(lambda frames: (frames * float("nan")).expand(-1, 7, -1, -1))
     with pytest.raises(DeblurError, match="use precision='fp32'"):
         made.restore(torch.rand(3, 1, 16, 16))
-
-
-def test_tiles_give_what_the_whole_frame_gives():
-    torch.manual_seed(1)
-    network = SequenceNet(
-        widths=(4, 4), num_blocks=(1, 1), num_decoder_blocks=(1,), global_skip=False
-    ).requires_grad_(False)
-    facts = {"multiple_of": 4, "receptive_radius": 30}
-    window = torch.rand(3, 1, 50, 190)
-    whole = restorer(network, facts=facts).restore(window)
-    tiled = restorer(network, facts=facts, tile=(160, 64)).restore(window)
-    torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-5)
-
-
-def test_the_same_window_gives_the_same_pixels():
-    network = SequenceNet(widths=(4, 4, 4)).requires_grad_(False)
-    form = MODELS["sequence"]["fast"].fold(network)
-    made = restorer(form.network, adds_middle_frame=True, depth=2)
-    window = torch.rand(3, 1, 30, 34)
-    torch.testing.assert_close(made.restore(window), made.restore(window, 5), rtol=0, atol=0)

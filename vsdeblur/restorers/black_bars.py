@@ -25,9 +25,10 @@ def inside_bars(frame: Tensor) -> Tensor | None:
         nothing is read back: that would wait for it.)
     """
     edges = frame[0], frame[-1], frame[:, 0], frame[:, -1]
-    if frame.device.type == "cpu" and all(float(edge.amax()) > BLACK for edge in edges):
+    if frame.device.type == "cpu" and not any(float(edge.amax()) <= BLACK for edge in edges):
         return None
-    rows, columns = (_between(frame.amax(axis) > BLACK) for axis in (1, 0))
+    # NaN is not black: it is to be seen.
+    rows, columns = (_between(~(frame.amax(axis) <= BLACK)) for axis in (1, 0))
     return rows[:, None] & columns[None]
 
 
