@@ -73,7 +73,7 @@ def with_quality(monkeypatch):
 
     def with_quality(weights):
         facts = load_manifest().filter("dblrgan")
-        quality = dataclasses.replace(facts.models["quality"], weights=weights)
+        quality = dataclasses.replace(facts.models["quality"], weights=weights, auto_on="cuda")
         return dataclasses.replace(facts, models=facts.models | {"quality": quality})
 
     return with_quality

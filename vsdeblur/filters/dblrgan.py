@@ -35,8 +35,8 @@ def dblrgan(
         clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
             8 to 16 bit integer, half or float. Of YUV and GRAY only luma is read and written.
         model: "fast" (a small U-Net), "quality" (the same, twice as wide), "paper" (DBLRNet, 27
-            times the work of "fast"), or "auto": quality on a GPU, if its weights are shipped, else
-            fast; of weights that are given, the model they are of.
+            times the work of "fast"), or "auto": fast (on a GPU quality, once it is 0.3 dB better);
+            of weights that are given, the model they are of.
         guard: Whether neighbours that do not belong to a frame (across a cut, under a flash or
             strobe) are brought to its light, or replaced by the nearest that do; and whether black
             bars stay as they are.
