@@ -33,7 +33,7 @@ EVALUATE = [
 ]
 TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
 SEQUENCE = ["opencv-python-headless>=4.10"]
-EXPORT = ["onnx>=1.18"]
+EXPORT = ["onnx>=1.18", "onnxscript>=0.7"]
 # TensorRT for RTX runs engines on GeForce and RTX cards; they are built anywhere.
 TRT_RTX = ["tensorrt-rtx>=1.6", *EXPORT]
 # Torch-TensorRT, for all NVIDIA cards, holds PyTorch at the version that it was made for.

@@ -1,8 +1,13 @@
 """`vsdeblur engines` and `vsdeblur export`, in process."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from vsdeblur.cli.main import main
+from vsdeblur.cli.progress import step
+from vsdeblur.runtime.backends import onnx as onnx_backend
 from vsdeblur.runtime.backends.tensorrt_rtx_build import build_obstacle
 
 needs_library = pytest.mark.skipif(build_obstacle() is not None, reason=str(build_obstacle()))
@@ -52,6 +57,15 @@ def test_an_engine_is_built_listed_kept_and_deleted(capfd, cache, fast_weights):
     _, _, err = run(capfd, "engines", "prune")
     assert f"deleted {engine.name}" in err
     assert not list(cache.glob("*.rtx*"))
+    assert len(list(cache.glob("*.onnx"))) == 1  # the next one is built from it
+
+
+def test_a_step_is_drawn_on_a_terminal_alone():
+    for is_terminal in (True, False):
+        drawn = io.StringIO()
+        with step(Console(file=drawn, force_terminal=is_terminal), "exporting"):
+            pass
+        assert ("exporting" in drawn.getvalue()) == is_terminal
 
 
 @needs_library
@@ -68,6 +82,7 @@ def test_all_engines_of_packaged_weights_are_built(capfd, cache):
 
 def test_a_network_is_exported_to_onnx(capfd, tmp_path, fast_weights):
     onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
     target = tmp_path / "fast.onnx"
     status, out, err = run(capfd, "export", target, "--weights", fast_weights)
     assert (status, out) == (0, "")
@@ -86,8 +101,10 @@ def test_a_network_is_exported_as_an_engine(capfd, tmp_path, fast_weights):
     assert target.stat().st_size > 4 * 1_700_000
 
 
-def test_each_network_of_a_model_is_exported_beside_the_other(capfd, tmp_path, brmr_weights):
-    pytest.importorskip("onnx")
+def test_each_network_of_a_model_is_exported_beside_the_other(
+    capfd, monkeypatch, tmp_path, brmr_weights
+):
+    monkeypatch.setattr(onnx_backend, "onnx_model", lambda *given: b"exported")
     options = ["--filter", "brmr", "--precision", "fp16", "--weights", brmr_weights]
     status, _, _ = run(capfd, "export", tmp_path / "b.onnx", *options)
     assert status == 0

@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from vsdeblur.models.blur_code import DIRECTIONS, MAX_LAG, BlurCode, GatedBlock, GatedStack
+from vsdeblur.models.blur_code import (
+    DIRECTIONS,
+    MAX_LAG,
+    BlurCode,
+    ConvolvedBlurCode,
+    GatedBlock,
+    GatedStack,
+)
 from vsdeblur.runtime.backends.eager import compile_eager
 from vsdeblur.runtime.backends.engine_cache import EngineCache
 from vsdeblur.runtime.network import NetworkSource
@@ -15,8 +22,8 @@ from vsdeblur.runtime.network import NetworkSource
 def measured():
     """What is measured in a picture: (2 derivatives, 4 directions, 16 lags)."""
 
-    def measure(luma):
-        code = BlurCode(4)
+    def measure(luma, form=lambda code: code):
+        code = form(BlurCode(4))
         seen = []
         code.read.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
         with torch.no_grad():
@@ -61,6 +68,22 @@ def test_pictures_of_any_size_have_a_code(size):
     code = BlurCode(4)(torch.rand(2, 3, *size))
     assert code.shape == (2, 4)
     assert code.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (32, 32), (33, 47), (120, 200)])
+def test_convolutions_measure_the_same(measured, size):
+    blurred = cv2.blur(torch.rand(size).numpy(), (7, 1)).reshape(size)
+    sliced, convolved = measured(blurred), measured(blurred, ConvolvedBlurCode)
+    # Both are rounded in float32, and correlations are up to 1.
+    torch.testing.assert_close(convolved, sliced, rtol=0, atol=5e-7)
+
+
+def test_convolutions_are_exact():
+    derivatives = torch.randn(2, 47, 61, dtype=torch.float64)
+    code = BlurCode(4)
+    expected = code._correlations(derivatives)
+    result = ConvolvedBlurCode(code).double()._correlations(derivatives)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
 
 
 def test_a_flat_picture_has_a_code():

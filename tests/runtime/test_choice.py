@@ -112,7 +112,7 @@ def card(monkeypatch):
 
 def test_tensorrt_rtx_names_the_capability_that_it_lacks(card):
     pytest.importorskip("tensorrt_rtx")
-    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
     card(9, 0)
     reason = tensorrt_rtx.tensorrt_rtx_obstacle(CUDA, torch.float16)
     assert reason.startswith("NVIDIA Example has compute capability 9.0, TensorRT for RTX has 8.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from rich.console import Console
@@ -14,6 +14,11 @@ from rich.table import Table
 from ..errors import OptionError, WeightsError
 from ..manifest import ModelFacts, load_manifest
 from .options import filter_option
+from .progress import step
+
+if TYPE_CHECKING:
+    from ..runtime.backends.engine_cache import EngineCache
+    from ..runtime.network import NetworkSource
 
 __all__ = ["engines", "export"]
 
@@ -50,10 +55,12 @@ def build(
     build_all: bool,
     cache: Path | None,
 ) -> int:
-    """Build engines of TensorRT for RTX. It needs no GPU, and takes about a second each."""
+    """Build engines of TensorRT for RTX. It needs no GPU.
+
+    Each takes seconds, in which its network is exported to ONNX: that model is kept as well.
+    """
     from ..restorers.loading import load_parts
     from ..runtime.backends.engine_cache import EngineCache
-    from ..runtime.backends.tensorrt_rtx import engine_file
     from ..runtime.device import PRECISIONS
     from ..runtime.tile_network import tile_source
 
@@ -65,10 +72,7 @@ def build(
             sources, _ = load_parts(*target.place, target.weights, sha256=target.sha256)
             tiles = [tile_source(source) for source in sources.values() if source.measuring]
             for source in [*sources.values(), *tiles]:
-                started = time.perf_counter()
-                path = engine_file(source, PRECISIONS[name], store)
-                _say(f"{path}: {_megabytes(path.stat().st_size)}, "
-                     f"{time.perf_counter() - started:.1f} s")  # fmt: skip
+                _build_one(source, name, store)
     if build_all:
         for facts, missing in _models(has_weights=False):
             _say(f"{facts} {missing.name}: left out, no weights are shipped yet")
@@ -150,7 +154,7 @@ def export(
     height and width are free. The model's metadata say what goes in and what comes out.
     """
     from ..restorers.loading import load_parts
-    from ..runtime.backends.onnx_export import describe, onnx_model
+    from ..runtime.backends.onnx import describe, onnx_model
     from ..runtime.backends.tensorrt_rtx_build import build_engine
     from ..runtime.device import PRECISIONS
 
@@ -162,12 +166,24 @@ def export(
     for part, source in sources.items():
         path = target.with_stem(f"{target.stem}-{part}") if part else target
         facts = describe(source, dtype, gives_residual=adds)
-        content = onnx_model(source.module, source.channels, dtype, facts)
-        if kind == "engine":
-            content = build_engine(content, source.multiple_of)
+        with step(Console(stderr=True), f"{source.name}: exporting"):
+            content = onnx_model(source.module, source.channels, dtype, facts)
+            if kind == "engine":
+                content = build_engine(content, source.multiple_of)
         _write(path, content)
         _say(f"{path}: {_megabytes(len(content))}")
     return 0
+
+
+def _build_one(source: NetworkSource, precision: str, store: EngineCache) -> None:
+    from ..runtime.backends.tensorrt_rtx import engine_file
+    from ..runtime.device import PRECISIONS
+
+    started = time.perf_counter()
+    with step(Console(stderr=True), f"{source.name}, {precision}: exporting and building"):
+        path = engine_file(source, PRECISIONS[precision], store)
+    seconds = time.perf_counter() - started
+    _say(f"{path}: {_megabytes(path.stat().st_size)}, {seconds:.1f} s")
 
 
 class _Chosen(NamedTuple):

@@ -1,4 +1,4 @@
-"""A progress bar on stderr for the commands."""
+"""Progress on stderr for the commands."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-__all__ = ["StreamBar"]
+__all__ = ["StreamBar", "step"]
 
 
 class FramesDone(Protocol):
@@ -70,3 +78,25 @@ class StreamBar:
             total=progress.frames_expected,
             rate=progress.frames_done / max(progress.seconds_elapsed, 1e-6),
         )
+
+
+def step(console: Console, text: str) -> Progress:
+    """A step whose length is not known: what it is, and for how long it has run.
+
+    Args:
+        console: Where it is drawn; nothing is drawn where that is no terminal.
+        text: What is done.
+
+    Returns:
+        A context manager, around the step.
+    """
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    progress.add_task(text, total=None)
+    return progress

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from .fast_unet import FastUNetGenerator
 from .layers import contrast_and_mean, pad_by_reflection, scaled_residual
-
-# See fast_unet.
-fx.wrap("contrast_and_mean")
-fx.wrap("pad_by_reflection")
 
 __all__ = ["FastRefiner"]
 

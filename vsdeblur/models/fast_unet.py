@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blur_code import BlurCode, GatedStack
@@ -23,9 +23,6 @@ from .layers import (
     scaled_residual,
 )
 from .measured import MeasuringNetwork
-
-# It decides by the size: traced networks (see runtime.onnx_export) keep it as one step.
-fx.wrap("pad_by_reflection")
 
 __all__ = ["FastUNetGenerator"]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = [
@@ -18,15 +18,13 @@ __all__ = [
     "conv3",
     "dropout_noise",
     "pad_by_reflection",
+    "reflect",
     "residual_stack",
     "scaled_residual",
 ]
 
 FLATNESS = 1 / 255
 """Contrast, as a standard deviation, below which a picture counts as flat."""
-
-# A step of its own in traced networks (see runtime.onnx_export): it counts pixels.
-fx.wrap("contrast_and_mean")
 
 _noise: ContextVar[torch.Generator | None] = ContextVar("noise", default=None)
 
@@ -70,11 +68,17 @@ class NoiseDropout(nn.Module):
 class InstanceNorm(nn.Module):
     """Instance normalisation without parameters; statistics are float32 at any precision."""
 
+    upcasts = False
+    """Whether what comes in becomes float32 first: for engines, which keep the types of a graph."""
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same, each channel of each picture with mean 0 and variance 1."""
+        return self._normalized(x.float()).to(x.dtype) if self.upcasts else self._normalized(x)
+
+    def _normalized(self, x: Tensor) -> Tensor:
         # `group_norm` reads half precision but sums in float32, unlike arithmetic written out here.
         # It sums squares: without a first value near their mean, those of a flat area cancel out.
-        return torch.group_norm(x - x[..., :1, :1], x.shape[1])
+        return torch.group_norm(x - x[..., 0, 0, None, None], x.shape[1])
 
 
 def pad_by_reflection(picture: Tensor, multiple_of: int) -> Tensor:
@@ -86,11 +90,20 @@ def pad_by_reflection(picture: Tensor, multiple_of: int) -> Tensor:
         length = picture.shape[dim]
         # `-length % multiple_of` would be shorter, but `torch.compile` fails on what is below 0.
         padded = (length + multiple_of - 1) // multiple_of * multiple_of
-        if padded != length:
-            period = max(2 * length - 2, 1)
-            index = torch.arange(padded, device=picture.device) % period
-            picture = picture.index_select(dim, index.minimum(period - index))
+        # Of a length that is free in a graph it is not known whether anything is to be added.
+        if not isinstance(length, int) or padded != length:
+            picture = reflect(picture, dim, padded)
     return picture
+
+
+def reflect(picture: Tensor, dim: int, padded: int) -> Tensor:
+    """Reflect a picture at its end, again and again, until it is so long in a dimension."""
+    # As a tensor: PyTorch's ONNX exporter knows no remainder of a free length.
+    period = torch.scalar_tensor(
+        max(2 * picture.shape[dim] - 2, 1), dtype=torch.int64, device=picture.device
+    )
+    index = torch.arange(padded, device=picture.device) % period
+    return picture.index_select(dim, index.minimum(period - index))
 
 
 def conv3(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:

@@ -73,6 +73,7 @@ class TileForm(nn.Module):
 
     def forward(self, packed: Tensor) -> Tensor:
         """What `pack` gives, (N, C, h + rows, w) -> (N, C', h, w)."""
-        values = packed[:, :1, -self.rows :, : self.side].flatten(1)
-        statistics = values[:, : self.network.num_statistics]
-        return self.network.translate(packed[..., : -self.rows, :], statistics)
+        height = packed.shape[-2] - self.rows
+        below = packed[:, 0].narrow(-2, height, self.rows).narrow(-1, 0, self.side)
+        statistics = below.flatten(1)[:, : self.network.num_statistics]
+        return self.network.translate(packed[..., :height, :], statistics)

@@ -15,13 +15,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .layers import InstanceNorm, NoiseDropout, conv3, pad_by_reflection, scaled_residual
-
-# It decides by the size: traced networks (see runtime.onnx_export) keep it as one step.
-fx.wrap("pad_by_reflection")
 
 __all__ = ["CELL", "CAMDiscriminator", "CAMOutput", "UNetGenerator"]
 

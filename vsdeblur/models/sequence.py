@@ -16,16 +16,13 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blur_code import BlurCode, GatedStack
 from .layers import InstanceNorm, pad_by_reflection
 from .measured import MeasuringNetwork
 from .spec import InferenceForm, ModelSpec
-
-# It decides by the size: traced networks (see runtime.onnx_export) keep it as one step.
-fx.wrap("pad_by_reflection")
 
 __all__ = [
     "NUM_MOMENTS",

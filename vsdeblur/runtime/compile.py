@@ -13,6 +13,7 @@ from ..errors import EngineError, OptionError
 from .backends.eager import compile_eager, eager_obstacle
 from .backends.engine_cache import EngineCache
 from .backends.inductor import compile_inductor, inductor_obstacle
+from .backends.onnx import onnx_versions
 from .backends.tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
 from .backends.tensorrt_rtx import (
     compile_tensorrt_rtx,
@@ -59,6 +60,10 @@ BACKENDS: dict[str, Backend] = {
 }
 """All backends, the one that "auto" would rather take first; what follows eager it never takes."""
 
+KEPT = {"onnx": onnx_versions} | {
+    name: backend.versions for name, backend in BACKENDS.items() if backend.versions is not None
+}
+"""What is kept in the cache: engines, and the models they are built from -> their versions."""
 NOT_BY_AUTO = {"inductor": "gains little on a CPU, compiles for up to minutes; ask for it by name"}
 NO_DROPOUT = "dropout=True needs a network that draws anew for each frame: use backend='eager'"
 
@@ -97,11 +102,9 @@ def choose(device: torch.device, dtype: torch.dtype, *, dropout: bool = False) -
 
 
 def is_current(key: Mapping[str, str]) -> bool:
-    """Whether a cached engine's key is of the code and the libraries that are installed."""
-    backend = BACKENDS.get(key.get("backend", ""))
-    if backend is None or backend.versions is None:
-        return False
-    return backend.versions().items() <= key.items()
+    """Whether the key of what is cached is of the code and the libraries that are installed."""
+    versions = KEPT.get(key.get("backend", ""))
+    return versions is not None and versions().items() <= key.items()
 
 
 def _reasons(

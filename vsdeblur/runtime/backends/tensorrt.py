@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import importlib
 import os
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import EngineError, first_line
-from ...models.layers import InstanceNorm
+from ...models.engine_form import typed_form
 from ..network import Network, NetworkSource
 from ..quiet import stdout_to_stderr
 from .engine_cache import EngineCache, code_digest
@@ -140,7 +139,7 @@ class _Programs:
         @torch.inference_mode(False)
         @torch.no_grad()
         def build(path: Path) -> None:
-            module = _with_full_norms(self._source.module, self._dtype).to(self._device)
+            module = typed_form(self._source.module, self._dtype).to(self._device)
             frames = torch.rand(shape, dtype=self._dtype, device=self._device)
             try:
                 self._compile(module, frames, path)
@@ -169,25 +168,6 @@ class _Programs:
             arg_inputs=[frames],
             retrace=True,
         )
-
-
-class _FullInstanceNorm(nn.Module):
-    """`InstanceNorm` written out in float32: TensorRT keeps the types it is given."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        full = x.float()
-        normalized = torch.group_norm(full - full[..., :1, :1], full.shape[1])
-        return normalized.to(x.dtype)
-
-
-def _with_full_norms(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A copy in another precision, but for the statistics of normalisation."""
-    module = copy.deepcopy(module).eval().requires_grad_(False).to(dtype)
-    for parent in list(module.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, InstanceNorm):
-                setattr(parent, name, _FullInstanceNorm())
-    return module
 
 
 def _distribution() -> tuple[str, str] | None:

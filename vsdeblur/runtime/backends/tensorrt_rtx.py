@@ -19,7 +19,7 @@ from ...models.measured import TileForm
 from ..network import Network, NetworkSource
 from ..quiet import stdout_to_stderr
 from .engine_cache import EngineCache, code_digest
-from .onnx_export import describe, onnx_model
+from .onnx import onnx_file, onnx_versions
 from .self_test import check_by_trial
 from .tensorrt_rtx_build import build_engine, build_obstacle, rtx_library
 
@@ -104,7 +104,7 @@ def engine_file(source: NetworkSource, dtype: torch.dtype, cache: EngineCache) -
     }
 
     def build(path: Path) -> None:
-        model = onnx_model(source.module, source.channels, dtype, describe(source, dtype))
+        model = onnx_file(source, dtype, cache).read_bytes()
         extra_rows = source.module.rows if isinstance(source.module, TileForm) else 0
         path.write_bytes(build_engine(model, source.multiple_of, extra_rows=extra_rows))
 
@@ -113,16 +113,9 @@ def engine_file(source: NetworkSource, dtype: torch.dtype, cache: EngineCache) -
 
 def tensorrt_rtx_versions() -> dict[str, str]:
     """What an engine depends on besides the network."""
-    return {
+    return onnx_versions() | {
         "tensorrt_rtx": _version("tensorrt-rtx"),
-        "code": code_digest(
-            "onnx_export/blur_code",
-            "onnx_export/graph",
-            "onnx_export/operations",
-            "onnx_export/writer",
-            "tensorrt_rtx",
-            "tensorrt_rtx_build",
-        ),
+        "code": code_digest("onnx", "tensorrt_rtx", "tensorrt_rtx_build"),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import EngineError
 from ..quiet import stdout_to_stderr
-from .onnx_export import INPUT, check_onnx
+from .onnx import INPUT, missing_exporter
 
 __all__ = ["MAX_BATCH", "build_engine", "build_obstacle", "rtx_library", "rtx_logger"]
 
@@ -24,10 +24,8 @@ MAX_BATCH = 16
 
 def build_obstacle() -> str | None:
     """Why engines cannot be built here, and the cure; None = they can."""
-    for module, package in (("tensorrt_rtx", "tensorrt-rtx"), ("onnx", "onnx")):
-        if find_spec(module) is None:
-            return f"{package} is not installed: {INSTALL}"
-    return None
+    missing = "tensorrt-rtx" if find_spec("tensorrt_rtx") is None else missing_exporter()
+    return None if missing is None else f"{missing} is not installed: {INSTALL}"
 
 
 def build_engine(model: bytes, multiple_of: int = 1, *, extra_rows: int = 0) -> bytes:
@@ -45,7 +43,6 @@ def build_engine(model: bytes, multiple_of: int = 1, *, extra_rows: int = 0) -> 
     Raises:
         EngineError: TensorRT refuses the model.
     """
-    check_onnx()
     trt = rtx_library()
     logger = rtx_logger()
     with stdout_to_stderr():

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...errors import EngineError
 from .engine_cache import write_beside
-from .onnx_export import INPUT, OUTPUT
+from .onnx import INPUT, OUTPUT
 from .tensorrt_rtx_build import MAX_BATCH, rtx_logger
 
 __all__ = ["Engine"]
