@@ -1,12 +1,13 @@
-"""Prints the way of a `dblrgan` frame through the package: files, functions, moves between folders.
+"""Prints the way of a frame through the package: files, functions, moves between folders.
 
-usage: python scripts/trace_frame.py [FILTER]. A move is a change of the folder whose code runs, at
+usage: python scripts/trace_frame.py [FILTER [OPTION=VALUE ...]]; values as in Python. A move is a change of the folder whose code runs, at
 a call or a return. The frame is one in the middle of a clip, once all is loaded; each frame before
 it has been asked for, so that one frame is new in its window.
 """
 
 from __future__ import annotations
 
+import ast
 import sys
 from pathlib import Path
 from types import CodeType
@@ -54,13 +55,13 @@ class Trace:
         return sum(a != b for a, b in zip(self.folders, self.folders[1:], strict=False))
 
 
-def follow(name: str) -> Trace:
+def follow(name: str, **options: object) -> Trace:
     """Ask a filter for a frame, and follow it."""
     vs.core.num_threads = 1
     clip = vs.core.std.BlankClip(
         format=vs.YUV420P8, width=64, height=48, length=WARM_UP + 8, color=[120, 128, 128]
     )
-    filtered = getattr(vsdeblur, name)(clip, device="cpu", backend="eager")
+    filtered = getattr(vsdeblur, name)(clip, device="cpu", backend="eager", **options)
     for number in range(WARM_UP):
         filtered.get_frame(number)
     trace, events = Trace(), sys.monitoring.events
@@ -84,8 +85,9 @@ def follow(name: str) -> Trace:
 
 def main() -> None:
     """Print the trace of a frame."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "dblrgan"
-    trace = follow(name)
+    name, *texts = sys.argv[1:] or ["dblrgan"]
+    given = dict(text.split("=", 1) for text in texts)
+    trace = follow(name, **{key: ast.literal_eval(value) for key, value in given.items()})
     for (file, function), calls in trace.functions.items():
         print(f"{calls:4d} {file}: {function}")
     files = {file for file, _ in trace.functions}

@@ -1,5 +1,6 @@
 """The command, in process: status, one line on stderr, nothing on stdout."""
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from vsdeblur.cli.main import main
 from vsdeblur.manifest import load_manifest
+from vsdeblur.runtime.host import KEEP_MEMORY
 
 
 def run(capfd, *arguments):
@@ -90,3 +92,12 @@ def test_python_m_is_the_same_command():
         [sys.executable, "-m", "vsdeblur", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("vsdeblur, version ")
+
+
+def test_a_process_of_our_own_keeps_its_memory(monkeypatch):
+    monkeypatch.delenv(KEEP_MEMORY, raising=False)
+    monkeypatch.setattr(sys, "argv", ["vsdeblur", "--version"])
+    main(["--version"])
+    assert KEEP_MEMORY not in os.environ
+    main()
+    assert os.environ.pop(KEEP_MEMORY) == "1"

@@ -9,7 +9,7 @@ import vapoursynth as vs
 from vsdeblur.filters.dblrgan import restore_windows
 from vsdeblur.models import MODELS
 from vsdeblur.restorers.dblrgan import WindowRestorer
-from vsdeblur.runtime import heap
+from vsdeblur.runtime import host
 from vsdeblur.runtime.device import resolve_device
 
 
@@ -30,21 +30,22 @@ def identity():
 
 def test_freed_memory_is_given_back_from_time_to_time(monkeypatch, identity):
     given = []
-    monkeypatch.setattr(heap, "_give_back", lambda: given.append(1))
-    monkeypatch.setattr(heap, "FRAMES", 10)
+    monkeypatch.setattr(host, "_give_back", lambda: given.append(1))
+    monkeypatch.setattr(host, "FRAMES", 10)
     for frame in identity(length=40, width=16, height=16).frames():
         frame.close()
     assert len(given) == 4
 
 
 def test_giving_back_works_whatever_the_c_library():
-    heap._give_back()
+    host._give_back()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to read memory from")
-def test_memory_does_not_grow_with_the_length_of_a_clip(identity):
-    heap.keep_for_next_frame()  # as with a network that is compiled for the CPU
+def test_memory_does_not_grow_with_the_length_of_a_clip(monkeypatch, identity):
+    monkeypatch.setenv(host.KEEP_MEMORY, "1")
+    host.keep_for_next_frame.__wrapped__()  # as with a network that a command compiles for the CPU
     resident = []
     for n, frame in enumerate(identity(length=10_000).frames()):
         frame.close()
@@ -57,20 +58,24 @@ def test_memory_does_not_grow_with_the_length_of_a_clip(identity):
     assert sum(late) / 24 - sum(early) / 24 < 0.01 * 10_000 * 640 * 360 * 1.5
 
 
-def test_glibc_is_told_to_keep_memory(monkeypatch):
+def test_glibc_is_told_to_keep_memory_where_that_is_asked_for(monkeypatch):
     for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
         monkeypatch.delenv(name)
     told = {}
-    monkeypatch.setattr(heap, "_of_glibc", lambda name: told.__setitem__)
-    heap.keep_for_next_frame.__wrapped__()
-    assert told == heap.KEPT
+    monkeypatch.setattr(host, "_of_glibc", lambda name: told.__setitem__)
+    monkeypatch.delenv(host.KEEP_MEMORY, raising=False)
+    host.keep_for_next_frame.__wrapped__()
+    assert told == {}  # hosts that load a filter have not asked
+    monkeypatch.setenv(host.KEEP_MEMORY, "1")
+    host.keep_for_next_frame.__wrapped__()
+    assert told == host.KEPT
 
 
 def test_glibc_takes_the_settings():
-    mallopt = heap._of_glibc("mallopt")
+    mallopt = host._of_glibc("mallopt")
     if mallopt is None:
         pytest.skip("glibc only")
-    assert [mallopt(parameter, value) for parameter, value in heap.KEPT.items()] == [1, 1, 1]
+    assert [mallopt(parameter, value) for parameter, value in host.KEPT.items()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,7 @@ def test_glibc_takes_the_settings():
     [("MALLOC_ARENA_MAX", "2"), ("GLIBC_TUNABLES", "glibc.malloc.check=0:glibc.malloc.perturb=1")],
 )
 def test_a_malloc_that_is_set_up_already_is_left_alone(monkeypatch, name, text):
-    monkeypatch.setattr(heap, "_of_glibc", lambda name: pytest.fail(f"{name} was looked for"))
+    monkeypatch.setattr(host, "_of_glibc", lambda name: pytest.fail(f"{name} was looked for"))
+    monkeypatch.setenv(host.KEEP_MEMORY, "1")
     monkeypatch.setenv(name, text)
-    heap.keep_for_next_frame.__wrapped__()
+    host.keep_for_next_frame.__wrapped__()

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from vsdeblur.standards import BT601
 from vsdeblur.train.synthesis.camera import Draw
-from vsdeblur.train.synthesis.concert import LUMA, concert_look
+from vsdeblur.train.synthesis.concert import concert_look
 
 NUM, SIZE = 16, 64
 
@@ -62,7 +63,7 @@ def test_lit_luma_is_the_luma_of_the_lit_grey_picture():
     grey = patches(1)
     lit_luma, _, _ = look(grey, grey)
     lit_rgb, _, _ = look(grey.expand(-1, 3, -1, -1), grey.expand(-1, 3, -1, -1))
-    luma = (lit_rgb * torch.tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    luma = (lit_rgb * torch.tensor(BT601)[:, None, None]).sum(1, keepdim=True)
     torch.testing.assert_close(lit_luma, luma, rtol=0, atol=1e-6)
     colour = lit_rgb.amax(1) - lit_rgb.amin(1)
     assert colour.mean() > 0.02

@@ -7,6 +7,7 @@ VapourSynth or TensorRT does not.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C.
     A traceback means a bug.
     """
+    if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
+        os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
     try:
         status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
     except DeblurError as error:

@@ -12,7 +12,7 @@ from ..frames.frame_restorer import FrameRestorer, Plane, Source
 from ..frames.luma import LumaCoding
 from ..frames.ring import window_offsets
 from ..restorers import Restorer
-from ..runtime.heap import frame_done
+from ..runtime.host import frame_done
 
 __all__ = ["WINDOW", "Sources", "Windows", "map_frames", "refuse_fields", "restore_windows"]
 

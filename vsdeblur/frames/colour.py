@@ -10,20 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..standards import BT601, BT709, BT2020
 from .copies import to_device, to_host
 from .luma import LumaCoding
 
 __all__ = ["MATRICES", "YUVCoding", "default_matrix"]
 
-BT709, BT601, BT2020 = (0.2126, 0.0722), (0.299, 0.114), (0.2627, 0.0593)
 MATRICES = {
-    1: BT709,
+    1: BT709[::2],
     4: (0.30, 0.11),  # FCC
-    5: BT601,
-    6: BT601,
+    5: BT601[::2],
+    6: BT601[::2],
     7: (0.212, 0.087),  # SMPTE 240M
-    9: BT2020,
-    10: BT2020,  # constant luminance: taken for the usual one, of which a change differs little
+    9: BT2020[::2],
+    10: BT2020[::2],  # constant luminance: a change differs little from the usual one's
 }
 """ITU-T H.273's number of a matrix, as files and VapourSynth have it -> shares of R and B in Y."""
 HD_WIDTH, HD_HEIGHT = 1280, 576
@@ -40,7 +40,7 @@ class YUVCoding:
 
     luma: LumaCoding
     """Bits and range; integers."""
-    matrix: tuple[float, float] = BT709
+    matrix: tuple[float, float] = BT709[::2]
     """Shares of R and B in Y."""
     subsampling: tuple[int, int] = (1, 1)
     """Luma columns and rows a chroma sample."""

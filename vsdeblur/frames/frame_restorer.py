@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from queue import LifoQueue
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..restorers.base import KnownWindow, Outcome, Restorer, refuse_non_finite_sum
-from ..runtime.threads import num_threads
+from ..runtime.host import num_threads
 from .device_streams import DeviceStreams, Done
 from .luma import LumaCoding
 from .ring import FrameRing
@@ -219,7 +220,8 @@ class FrameRestorer:
             for band, may_exceed in zip(self._bands, exceeds, strict=True):
                 written, total = self._finished(picture, at, source, band, may_exceed, work)
                 if not streams.on_gpu:
-                    refuse_non_finite_sum(float(total))
+                    if not isfinite(total):
+                        refuse_non_finite_sum(float(total))
                     for channel, plane in enumerate(planes):
                         source.coding.store(written[channel], plane[band])
             if not streams.on_gpu:

@@ -14,8 +14,8 @@ from ..models import ModelSpec
 from ..models.layers import pad_by_reflection
 from ..models.sequence import NUM_MOMENTS
 from ..runtime.fitting import FittedNetwork
+from ..runtime.host import num_threads
 from ..runtime.network import Network
-from ..runtime.threads import num_threads
 from ..runtime.tile_network import TileNetwork
 from .base import KnownWindow, Outcome, Restorer
 from .loaded_model import LoadedModel

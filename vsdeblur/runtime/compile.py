@@ -20,9 +20,8 @@ from .backends.tensorrt_rtx import (
     tensorrt_rtx_obstacle,
     tensorrt_rtx_versions,
 )
-from .heap import keep_for_next_frame
+from .host import keep_for_next_frame, on_all_cores
 from .network import Network, NetworkSource
-from .threads import on_all_cores
 
 __all__ = [
     "BACKENDS",

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..models.measured import TileForm
+from .host import num_threads
 from .network import Network, NetworkSource
-from .threads import num_threads
 
 __all__ = ["TileNetwork", "tile_source"]
 

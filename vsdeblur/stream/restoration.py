@@ -15,7 +15,7 @@ from av.stream import Stream
 from ..errors import VideoError
 from ..frames.device_streams import DeviceStreams, PendingTensor
 from ..restorers import Restorer
-from ..runtime.threads import num_threads
+from ..runtime.host import num_threads
 from .channel import Channel, ChannelAborted
 from .coding import frame_coding
 from .moment_planes import MomentPlanes

@@ -18,11 +18,10 @@ from ..models.dblrnet import FastDBLRNet
 from ..models.fast_unet import FastUNetGenerator
 from ..models.sequence import NUM_MOMENTS, SequenceNet
 from ..runtime.weights import load_network
+from ..standards import BT601
 
 __all__ = ["start_from_dblrgan", "start_from_window_network"]
 
-LUMA = (0.2126, 0.7152, 0.0722)
-"""What `dblrgan` was trained on, made of RGB (BT.709)."""
 BRIGHTNESS = 0.4
 CONTRAST = 0.22
 """Of an ordinary picture, mean and standard deviation: `brmr` sees pictures without them."""
@@ -113,7 +112,7 @@ def _copy_ends(generator: SequenceNet, trained: FastDBLRNet) -> None:
 def _copy_ends_for_colours(generator: FastUNetGenerator, trained: FastDBLRNet) -> None:
     own, theirs = generator.state_dict(), trained.state_dict()
     luma = _of_one_frame(trained)
-    colours = torch.cat([share * luma for share in LUMA], 1)
+    colours = torch.cat([share * luma for share in BT601], 1)
     own["stem.weight"].copy_(colours * CONTRAST)
     own["stem.bias"].copy_(theirs["stem.bias"] + BRIGHTNESS * luma.sum((1, 2, 3)))
     own["head.weight"].copy_(theirs["head.weight"].repeat(3, 1, 1, 1) / CONTRAST)

@@ -25,11 +25,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...standards import BT601
+
 __all__ = ["MAX_PSNR", "Quality", "luma_of", "qualities", "to_8bit", "with_luma"]
 
 MAX_PSNR = 100.0
 """PSNR in dB that equal pictures count as."""
-_BT601 = (0.299, 0.587, 0.114)
 
 
 class Quality(NamedTuple):
@@ -50,7 +51,7 @@ def luma_of(rgb: Tensor) -> Tensor:
     Returns:
         (..., 1, H, W), float32, not rounded.
     """
-    weights = torch.tensor(_BT601, device=rgb.device)
+    weights = torch.tensor(BT601, device=rgb.device)
     return (rgb.float() * weights[:, None, None]).sum(-3, keepdim=True)
 
 

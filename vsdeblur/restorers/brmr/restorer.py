@@ -17,8 +17,8 @@ from ...models import BRMRSpec
 from ...models.layers import dropout_noise, pad_by_reflection
 from ...models.pix2pix import CELL
 from ...runtime.fitting import FittedNetwork
+from ...runtime.host import num_threads
 from ...runtime.network import Network
-from ...runtime.threads import num_threads
 from ...runtime.tile_network import TileNetwork
 from ...runtime.tiling import FEATHER
 from ..base import KnownWindow, Outcome, Restorer, refuse_non_finite

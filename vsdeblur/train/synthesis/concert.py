@@ -11,14 +11,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...standards import BT601
 from .camera import Draw
 
-__all__ = ["LUMA", "concert_look"]
+__all__ = ["concert_look"]
 
 GAMMA = 2.2
 NUM_SPOTS = 4
 NUM_LAMPS = 5
-LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (BT.601)."""
 
 
@@ -63,7 +63,7 @@ def _exposed(patches: Tensor, light: Tensor, contrast: Tensor, lamps: Tensor | N
     codes = linear.clamp(0, 1) ** (1 / GAMMA)
     codes = torch.lerp(codes, codes.square(), contrast)
     if patches.shape[1] == 1:
-        codes = (codes * codes.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True).clamp(0, 1)
+        codes = (codes * codes.new_tensor(BT601)[:, None, None]).sum(1, keepdim=True).clamp(0, 1)
     return codes
 
 

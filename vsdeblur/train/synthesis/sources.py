@@ -11,9 +11,10 @@ from torch import Tensor
 from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
+from ...standards import BT601
 from ..settings import BlurSettings
 from .camera import Draw
-from .concert import LUMA, concert_look
+from .concert import concert_look
 from .windows import synthesize
 
 __all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "luma_of_rgb"]
@@ -121,5 +122,5 @@ class VideoSource:
 
 def luma_of_rgb(frames: Tensor, device: torch.device) -> Tensor:
     """(..., 3, H, W) uint8 RGB -> (..., H, W) in [0, 1]."""
-    weights = torch.tensor(LUMA, device=device)
+    weights = torch.tensor(BT601, device=device)
     return torch.einsum("...chw,c->...hw", frames.to(device).float(), weights) / 255

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from vsdeblur.runtime.compile import compile_network
+from vsdeblur.runtime.host import num_threads
 from vsdeblur.runtime.network import NetworkSource
-from vsdeblur.runtime.threads import num_threads
 
 
 @pytest.fixture
