@@ -1,8 +1,8 @@
 """Prints the way of a frame through the package: files, functions, moves between folders.
 
-usage: python scripts/trace_frame.py [FILTER [OPTION=VALUE ...]]; values as in Python. A move is a change of the folder whose code runs, at
-a call or a return. The frame is one in the middle of a clip, once all is loaded; each frame before
-it has been asked for, so that one frame is new in its window.
+usage: python scripts/trace_frame.py [FILTER [OPTION=VALUE ...]]; values as in Python. A move is a
+change of the folder whose code runs, at a call or a return. The frame is one in the middle of a
+clip, once all is loaded; each frame before it has been asked for, so that one is new in its window.
 """
 
 from __future__ import annotations
