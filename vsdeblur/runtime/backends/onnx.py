@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -171,11 +172,14 @@ def _serialized(exported: torch.onnx.ONNXProgram, facts: Mapping[str, str]) -> b
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Without the lines that say what the exporter could do were torchvision installed."""
+    """Without lines about torchvision, which is not needed, and warnings that are PyTorch's own."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # PyTorch 2.11 uses what it has deprecated itself.
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+            yield
     finally:
         log.setLevel(level)
