@@ -72,6 +72,7 @@ setup(
         "click>=8.1",
         "rich>=14",
         "platformdirs>=4.3",
+        "tifffile>=2024.8",
         "filelock>=3.16",
     ],
     extras_require={
@@ -83,6 +84,7 @@ setup(
         "trt-rtx": TRT_RTX,
         "trt": TRT,
         "perceptual": PERCEPTUAL,
+        "heif": ["pillow-heif>=1.0"],
         "dev": [
             *TRAIN,
             *EVALUATE,

@@ -110,3 +110,10 @@ def test_the_widest_feather_still_takes_the_middle():
     weights = feather_weights(Window(64, 64, 128, 128), 512, 512, 64, CPU)
     assert weights.min() > 0
     assert 0.95 < weights[64, 64] <= 1
+
+
+def test_what_sums_over_other_threads_differ_by_decides_nothing():
+    even = torch.full((48, 64), 0.5)
+    for seed in range(5):
+        noise = 1e-5 * torch.randn(48, 64, generator=torch.Generator().manual_seed(seed))
+        assert mine_windows(even + noise, 2) == mine_windows(even, 2)

@@ -1,5 +1,6 @@
 """Engines are built once, kept whole, and found again."""
 
+import errno
 import json
 import logging
 import multiprocessing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vsdeblur.errors import EngineError
 from vsdeblur.runtime.backends import engine_cache
 from vsdeblur.runtime.backends.engine_cache import EngineCache, cache_folder
 
@@ -191,3 +193,90 @@ def test_what_a_build_prints_does_not_reach_stdout(cache, capfd, caplog):
         cache.get("net", KEY, ".rtx", build)
     os.write(1, b"frames")
     assert capfd.readouterr() == ("frames", "from a library")
+
+
+# A folder that others may write to
+
+
+needs_owners = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs owners of files")
+
+
+@needs_owners
+def test_folders_are_made_for_their_owner_alone(tmp_path, builds):
+    cache = EngineCache(tmp_path / "new" / "cache")
+    cache.get("net", KEY, ".rtx", builds)
+    assert cache.folder.stat().st_mode & 0o777 == 0o700
+
+
+@needs_owners
+def test_a_folder_that_others_may_write_to_is_refused(cache, builds, caplog):
+    planted = cache.get("net", KEY, ".rtx", builds)
+    cache.folder.chmod(0o777)
+    used = cache.get("net", KEY, ".rtx", builds)
+    assert used.parent != cache.folder
+    assert "others may write to it" in caplog.text
+    assert cache.problem() == "others may write to it"
+    assert planted.exists()
+
+
+@needs_owners
+def test_a_folder_of_another_user_is_refused(cache, builds, caplog, monkeypatch):
+    cache.folder.mkdir(parents=True, exist_ok=True)
+    own = os.geteuid()
+    monkeypatch.setattr(engine_cache, "ROOT", own + 2)
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    assert cache.get("net", KEY, ".rtx", builds).parent != cache.folder
+    assert "it belongs to another user" in caplog.text
+
+
+def test_names_of_unfinished_files_cannot_be_foreseen(cache, builds):
+    cache.get("net", KEY, ".rtx", builds)
+    cache.get("net", KEY | {"weights": "def"}, ".rtx", builds)
+    names = {path.name.split("-")[0] for path in builds.paths}
+    assert len(names) == 2
+    assert not any(str(os.getpid()) == name.strip(".") for name in names)
+
+
+def test_a_link_in_the_place_of_an_unfinished_file_is_not_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"dear")
+    monkeypatch.setattr(engine_cache.secrets, "token_hex", lambda n: "0")
+    (tmp_path / "out.0.partial").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        engine_cache.write_beside(tmp_path / "out", b"evil")
+    assert victim.read_bytes() == b"dear"
+
+
+# A full disk, and files that are not what they should be
+
+
+def test_a_full_disk_gives_way_to_a_temporary_folder(cache, caplog):
+    def build(path):
+        if path.parent == cache.folder:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(b"engine")
+
+    assert cache.get("net", KEY, ".rtx", build).read_bytes() == b"engine"
+    assert "No space left on device" in caplog.text
+    assert not [path for path in cache.folder.iterdir() if path.suffix == ".rtx"]
+
+
+def test_no_room_anywhere_is_one_line(cache):
+    def build(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(EngineError, match="temporary folder either: No space left"):
+        cache.get("net", KEY | {"weights": "too large"}, ".rtx", build)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "3", '{"key": 3, "seconds": "long"}', '{"key": [1]}', "[" * 100_000, "\ud800"]
+)
+def test_odd_words_beside_an_engine_are_read_as_none(cache, builds, text):
+    path = cache.get("net", KEY, ".rtx", builds)
+    path.with_name(f"{path.name}.json").write_bytes(text.encode(errors="surrogatepass"))
+    (entry,) = cache.entries()
+    assert entry.key == {}
+    assert not entry.intact
+    cache.get("net", KEY, ".rtx", builds)
+    assert len(builds.paths) == 2

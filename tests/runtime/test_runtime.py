@@ -1,5 +1,6 @@
 """Devices, weights files, luma codings, tiles, backends."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -171,6 +172,33 @@ def test_missing_weights_are_refused(tmp_path):
     path = tmp_path / "none.safetensors"
     message = expect_refusal(path, f"no weights file {str(path)!r}; check the path")
     assert message.endswith("or reinstall vsdeblur")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named_as_such(tmp_path, value):
+    network = small_network()
+    with torch.no_grad():
+        network[2].bias.fill_(value)
+    path = save(tmp_path / "w.safetensors", network)
+    expect_refusal(path, f"weights file {str(path)!r} holds NaN or infinite values in '2.bias'")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"widths": []}, {"widths": {}}, {"frames": 10**6}, {"widths": [[10**9]]}, {"widths": [1] * 99},
+     {"frames": float("nan")}, {"frames": 0}, {"nonsense": 1}, [1], 3],
+)  # fmt: skip
+def test_odd_options_are_refused_before_they_take_memory(tmp_path, options):
+    def build(widths=(4,), frames=1):
+        assert all(isinstance(width, int) and width < 10**4 for width in widths)
+        assert frames < 10**4
+        nn.Conv2d(8 // frames, widths[0], 3)
+        return small_network()
+
+    path = tmp_path / "w.safetensors"
+    made_for = {"filter": "dblrgan", "model": "fast", "options": json.dumps(options)}
+    save_file(small_network().state_dict(), path, made_for)
+    expect_refusal(path, f"weights file {str(path)!r} does not fit model 'fast': ", build=build)
 
 
 def test_a_folder_is_no_weights_file(tmp_path):

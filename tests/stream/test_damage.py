@@ -1,9 +1,9 @@
 """Damaged files: what can be read is."""
 
 import av
+import numpy as np
 import pytest
 
-from vsdeblur.errors import VideoError
 from vsdeblur.stream import StreamOptions
 
 FFV1 = StreamOptions(codec="ffv1")
@@ -30,26 +30,38 @@ def damaged_clip(tmp_path, write_clip):
     return make
 
 
-def test_damaged_frames_are_skipped_and_counted(damaged_clip, caplog, read_clip, restored):
+def test_damaged_frames_are_held_and_counted(damaged_clip, caplog, read_clip, restored):
     source = damaged_clip({5, 6, 11})
     target, result = restored(source, FFV1, suffix=".mkv")
-    assert result.frames_out == 17
-    assert "3 damaged packet(s) gave no picture and are lost" in caplog.text
-    pts = [f.pts for f in read_clip(target)]
-    assert pts == [i * 40 for i in range(20) if i not in (5, 6, 11)]
+    assert result.frames_out == 20
+    assert not result.whole
+    assert "damaged: 3 frames could not be decoded, where the one before is held, " in caplog.text
+    assert "from 0:00:00.20 on; 17 frames came" in caplog.text
+    assert result.warnings == (caplog.messages[-1],)
+    frames = read_clip(target)
+    assert [f.pts for f in frames] == [i * 40 for i in range(20)]
+    for number in (5, 6, 11):
+        np.testing.assert_array_equal(frames[number].planes[0], frames[number - 1].planes[0])
+    assert (frames[7].planes[0] != frames[6].planes[0]).any()
 
 
-def test_many_damaged_frames_in_a_row_are_an_error(damaged_clip, restored):
-    source = damaged_clip(range(5, 15))
-    with pytest.raises(VideoError, match="is damaged after frame 5: 9 packets in a row"):
-        restored(source, FFV1, suffix=".mkv")
+def test_many_damaged_frames_in_a_row_are_passed_over(damaged_clip, read_clip, restored):
+    for damaged in (range(5, 15), range(15), range(10, 20)):
+        target, result = restored(damaged_clip(damaged), FFV1, suffix=".mkv")
+        assert result.frames_in == result.frames_out
+        assert f"{len(damaged)} frames could not be decoded" in result.warnings[0]
+        first = 15 if 0 in damaged else 0  # before the first picture nothing can be held
+        assert [f.pts for f in read_clip(target)] == [i * 40 for i in range(first, 20)]
 
 
-def test_a_change_of_size_is_refused(tmp_path, write_clip, restored):
+def test_restoring_goes_on_after_a_change_of_size(tmp_path, write_clip, read_clip, restored):
     small = write_clip(tmp_path / "a.h264", count=4)
     large = write_clip(tmp_path / "b.h264", count=4, size=(96, 64))
     source = tmp_path / "in.h264"
     source.write_bytes(small.read_bytes() + large.read_bytes())
-    with pytest.raises(VideoError, match="size changes from 64x48 to 96x64 at frame 4"):
-        restored(source, X264, suffix=".mkv")
-    assert not (tmp_path / "restored.mkv").exists()
+    target, result = restored(source, X264, suffix=".mkv")
+    frames = read_clip(target)
+    assert {(f.frame.width, f.frame.height) for f in frames} == {(64, 48)}
+    assert len(frames) == 8
+    assert "picture changes from 64x48 yuv420p to 96x64 yuv420p" in result.warnings[0]
+    assert "at 0:00:00.16; the pictures are fitted to the first" in result.warnings[0]

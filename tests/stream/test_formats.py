@@ -149,7 +149,7 @@ def test_rgb_becomes_yuv_and_looks_the_same(tmp_path, pix_fmt, write_clip, read_
     source = write_clip(tmp_path / f"in{suffix}", codec=codec, pix_fmt=pix_fmt, count=2, options={})
     target, _ = restored(source, FFV1, suffix=".mkv")
     after = read_clip(target)
-    expected = "yuv444p10le" if "10" in pix_fmt else "yuv444p"
+    expected = {"bgra": "yuva444p", "gbrp10le": "yuv444p10le", "rgb24": "yuv444p"}[pix_fmt]
     assert {f.frame.format.name for f in after} == {expected}
     assert {(f.frame.colorspace, f.frame.color_range) for f in after} == {(1, 1)}
     for a, b in zip(read_clip(source), after, strict=True):

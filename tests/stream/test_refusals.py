@@ -89,7 +89,7 @@ def test_a_target_in_no_folder_is_refused(clip, tmp_path, refusal):
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder none can write to")
 def test_a_target_in_an_unwritable_folder_is_refused(clip, refusal):
-    assert "cannot write to the folder /proc/self" in refusal(clip, Path("/proc/self/out.mp4"))
+    assert "cannot write to the folder /proc" in refusal(clip, Path("/proc/self/out.mp4"))
 
 
 def test_an_existing_target_is_refused_without_overwrite(clip, tmp_path, refusal):

@@ -16,8 +16,8 @@ X264 = StreamOptions(encoder_options={"qp": "0"}, preset="ultrafast")
 class Recorded(pipeline_module.Reader):
     latest = None
 
-    def __init__(self, path):
-        super().__init__(path)
+    def __init__(self, *paths, **options):
+        super().__init__(*paths, **options)
         Recorded.latest = self
 
 

@@ -36,13 +36,21 @@ def test_subtitles_are_copied_with_their_language(
         assert container.streams.subtitles[0].language in ("fra", "fre")
 
 
-def test_a_track_the_container_cannot_hold_is_left_out_and_named(
-    tmp_path, subtitles, caplog, write_clip, read_packets, restored
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "mov_text"), (".webm", "webvtt")])
+def test_text_is_converted_to_what_the_container_holds(
+    tmp_path, suffix, codec, subtitles, write_clip, restored
 ):
     source = write_clip(tmp_path / "in.mkv", subtitles=subtitles)
-    target, _ = restored(source, X264, suffix=".mp4")
-    assert "subtitle track 1 (srt) cannot be stored in mp4 and is left out" in caplog.text
-    assert not read_packets(target, "subtitle")
+    options = X264 if suffix == ".mp4" else StreamOptions(codec="libvpx-vp9")
+    target, _ = restored(source, options, suffix=suffix)
+    with av.open(str(target)) as container:
+        stream = container.streams.subtitles[0]
+        assert stream.codec_context.codec.canonical_name == codec
+        assert stream.language in ("fra", "fre")
+        said = [(p.pts * p.time_base, p.duration * p.time_base, bytes(p)) for p in container.demux()
+                if p.size > 2 and p.stream.type == "subtitle"]  # fmt: skip
+    assert [(float(start), float(length)) for start, length, _ in said] == [(0.04, 0.16)]
+    assert b"Bonjour" in said[0][2]
 
 
 def test_metadata_chapters_and_attachments_are_kept(tmp_path, write_clip, restored):

@@ -24,33 +24,40 @@ from ..manifest import load_manifest
 from ..registry import RECORDS
 from .engines import engines, export
 from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
+from .outside import STOPPED, stop_signals, unbroken_stderr
 
 __all__ = ["app", "main"]
 
 SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
 """Filters that give several frames for each."""
-STOPPED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+INCOMPLETE = 1
+"""Exit status of `--strict` where the source was not whole."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status.
 
-    0: done. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C.
-    A traceback means a bug.
+    0: done. 1: done, but the source was damaged, and `--strict` was asked for. 2: something the
+    user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by SIGTERM, 129 by
+    SIGHUP. A traceback means a bug.
     """
     if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
-    try:
-        status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
-    except DeblurError as error:
-        return _refuse(str(error))
-    except click.ClickException as error:
-        return _refuse(error.format_message())
-    except (KeyboardInterrupt, click.Abort):
-        _refuse("stopped")
-        return STOPPED
-    return status if isinstance(status, int) else 0
+    # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with unbroken_stderr(), stop_signals() as signals:
+        try:
+            status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
+        except DeblurError as error:
+            return _refuse(str(error))
+        except click.ClickException as error:
+            return _refuse(error.format_message())
+        except (KeyboardInterrupt, click.Abort):
+            _refuse("stopped")
+            return signals.status
+        if status == STOPPED:
+            return signals.status
+        return status if isinstance(status, int) else 0
 
 
 def _refuse(message: str) -> int:
@@ -76,8 +83,8 @@ app.add_command(benchmark)
 
 
 @app.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
 @filter_option(load_manifest())
 @filter_options(load_manifest())
 @click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
@@ -99,9 +106,25 @@ app.add_command(benchmark)
     "--stretch-audio", is_flag=True,
     help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
 )  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists, by what is complete.")
+@click.option(
+    "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
+)
+@click.option(
+    "--drop", is_flag=True, help="Give up tracks that OUT's container cannot hold, and another can."
+)
+@click.option(
+    "--max-megapixels", type=click.FloatRange(min=0), default=300.0, show_default=True,
+    help="Still pictures with more are refused.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what becomes of each track, and do nothing.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
+@click.option(
+    "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
+)
 def restore(
-    source: Path,
-    target: Path,
+    source: str,
+    target: str,
     filter_name: str,
     codec: str,
     quality: float,
@@ -111,22 +134,33 @@ def restore(
     high_rate: bool,
     slow_motion: bool,
     stretch_audio: bool,
+    overwrite: bool,
+    join: tuple[str, ...],
+    drop: bool,
+    max_megapixels: float,
+    dry_run: bool,
+    strict: bool,
+    allow_playlist: bool,
     **given: str | None,
 ) -> int:
-    """Restore a video, or a still picture, file to file.
+    """Restore a video, or a still picture.
 
-    Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable file.
+    IN is a file, a pipe, an address or - for stdin; OUT a file, a pipe or - for stdout, which need
+    --container. Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable
+    file.
     """
     facts = load_manifest().filter(filter_name)
     options = parsed(facts, given)
     check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
     threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
-    from ..stream import StreamOptions, restore_file, settings_text
+    from ..stream import StreamOptions, plan_file, restore_file, settings_text
     from ..stream.paths import check_paths
     from .progress import StreamBar
 
-    check_paths(source, target, overwrite=True)  # before a model is loaded in vain
+    overwrite = overwrite or dry_run or _may_replace(target)
+    for each in (source, *join):
+        check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
@@ -139,15 +173,39 @@ def restore(
         scene_threshold=threshold,
         slow_motion=slow_motion,
         stretch_audio=stretch_audio,
+        overwrite=overwrite,
+        join=join,
+        drop=drop,
+        max_megapixels=max_megapixels,
+        allow_playlist=allow_playlist,
         settings=settings_text(filter_name, options, restorer.device),
     )
+    if dry_run:
+        for line in plan_file(source, target, restorer, stream_options).lines():
+            _say(line)
+        return 0
     with StreamBar(_console()) as bar:
         result = restore_file(source, target, restorer, stream_options, bar.update)
-    _console().print(f"{target}: {result.frames_out} frames", highlight=False, soft_wrap=True)
+    written = "stdout" if str(result.target) == "-" else result.target
+    if result.frames_out:
+        _say(f"{written}: {result.frames_out} frames")
     if result.interrupted:
-        _refuse(f"stopped; {target} holds the first {result.frames_out} frames and plays")
+        held = f"{written} holds the first {result.frames_out} frames and plays"
+        _refuse(f"stopped; {held if result.frames_out else 'nothing was written'}")
         return STOPPED
-    return 0
+    return INCOMPLETE if strict and not result.whole else 0
+
+
+def _may_replace(target: str) -> bool:
+    """Whether the user, asked on the terminal, lets an existing file be replaced."""
+    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    exists = target != "-" and Path(target).is_file()
+    return asks and exists and click.confirm(f"{target} exists; replace it?", err=True)
+
+
+def _say(line: str) -> None:
+    """Print a line to stderr as it is: names may hold what Rich takes for markup."""
+    _console().print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command(cls=ManyFolders)

@@ -129,6 +129,9 @@ def _pictures(clip: vs.VideoNode, restorer: Restorer, *, is_overlay: bool) -> vs
 
     restored = map_frames(rgb, [rgb, clip], restore, name="brmr")
     converted = from_rgb(restored, clip)
+    if not is_overlay:  # the change is added: what is left alone keeps its code values, chroma too
+        unchanged = from_rgb(rgb, clip)
+        converted = vs.core.std.Expr([clip, converted, unchanged], "x y z - +")
     # What is left alone comes from the clip itself: resampled chroma would not be the same.
     chosen = clip.std.FrameEval(
         lambda n, f: clip if f.props[SKIPPED] else converted,

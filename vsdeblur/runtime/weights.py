@@ -18,6 +18,9 @@ from ..errors import WeightsError
 
 __all__ = ["load_network", "made_for", "save_weights", "sha256_of"]
 
+LARGEST, LONGEST = 8192, 64
+"""Numbers and lists of options that a network may be built with."""
+
 
 def load_network(
     build: Callable[..., nn.Module],
@@ -54,10 +57,13 @@ def load_network(
             f"weights file {str(path)!r} has sha256 {sha256_of(path)}, expected {sha256}; "
             "reinstall vsdeblur"
         )
+    _refuse_non_finite(path, state)
     try:
-        network = build(**json.loads(metadata.get("options", "{}")))
+        options = json.loads(metadata.get("options", "{}"))
+        _refuse_huge(options)
+        network = build(**options)
         network.load_state_dict(state)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise WeightsError(
             f"weights file {str(path)!r} does not fit model {model!r}: "
             f"{' '.join(str(error).split())[:200]}"
@@ -78,6 +84,38 @@ def made_for(path: Path) -> tuple[str, str]:
             "trained"
         )
     return metadata["filter"], metadata["model"]
+
+
+def _refuse_non_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are NaN or infinite: nothing comes of them.
+
+    Raises:
+        WeightsError: Some are.
+    """
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(
+                f"weights file {str(path)!r} holds NaN or infinite values in {name!r}: its "
+                "training went astray; use other weights"
+            )
+
+
+def _refuse_huge(options: object) -> None:
+    """Refuse numbers that would build a network beyond all memory before it is found not to fit.
+
+    Raises:
+        ValueError: There are some.
+    """
+    if isinstance(options, dict):
+        for value in options.values():
+            _refuse_huge(value)
+    elif isinstance(options, list):
+        if len(options) > LONGEST:
+            raise ValueError(f"a list of {len(options)} options; at most {LONGEST} are allowed")
+        for value in options:
+            _refuse_huge(value)
+    elif isinstance(options, int | float) and not abs(options) <= LARGEST:
+        raise ValueError(f"option {options}; numbers up to {LARGEST} are allowed")
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Makes sound last longer at its own pitch, for slow motion."""
+"""Encodes sound again: in a codec that the target holds, or longer at its own pitch."""
 
 from __future__ import annotations
 
@@ -13,18 +13,40 @@ from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.packet import Packet
 
-__all__ = ["StretchedAudio"]
+__all__ = ["FALLBACKS", "EncodedAudio", "encoders_for", "named_layout"]
 
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 """Codecs whose own name is not that of their best encoder."""
-_FALLBACKS = ("aac", "flac")
+FALLBACKS = ("aac", "libopus", "flac", "mp2")
+"""Encoders whose sound some container or other takes."""
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Usual places of so many channels, where a file does not name them."""
+_RATES = (48_000, 44_100)
+"""Sample rates that every encoder takes."""
+_MOST_BITS = 128_000
+"""Bits a second of a channel that are enough for any codec."""
+_LEAP_SECONDS = 0.1
+"""A pause in the sound from which it is kept as a pause."""
 
 
-class StretchedAudio:
-    """An audio track of the target: the source's, decoded, stretched and encoded again.
+def named_layout(layout: av.AudioLayout) -> str:
+    """The channels' places, those that are usual where the source does not name them."""
+    count = layout.nb_channels
+    unnamed = layout.name.endswith(("channels", "channel")) or not layout.name
+    return _LAYOUTS.get(count, layout.name) if unnamed else layout.name
+
+
+def encoders_for(source: AudioStream) -> list[str]:
+    """Encoders that a track may be encoded with, the one of its own codec first."""
+    own = source.codec_context.codec.canonical_name
+    return list(dict.fromkeys((_ENCODERS.get(own, own), *FALLBACKS)))
+
+
+class EncodedAudio:
+    """An audio track of the target: the source's, decoded and encoded again, stretched if wanted.
 
     Args:
-        source: The track to stretch.
+        source: The track to encode.
         target: The track it becomes, from `add`.
         slowdown: How many times longer it gets.
     """
@@ -34,27 +56,30 @@ class StretchedAudio:
         self._target = target
         self._slowdown = slowdown
         self._graph: av.filter.Graph | None = None
+        self._kind: tuple[int, str, str] | None = None
         self._next_sample = 0
 
     @classmethod
     def add(
-        cls, container: OutputContainer, source: AudioStream, slowdown: int
-    ) -> StretchedAudio | None:
-        """Add a track to a container, of the source's codec if it can be encoded; or None."""
-        same = source.codec_context.codec.canonical_name
-        for name in (_ENCODERS.get(same, same), *_FALLBACKS):
-            if not _starts(name, source):
-                continue
-            try:
-                target = container.add_stream(name, rate=source.codec_context.sample_rate)
-            except ValueError:  # the container does not take it
-                continue
-            assert isinstance(target, AudioStream)
-            target.codec_context.layout = source.codec_context.layout
-            if source.codec_context.bit_rate:
-                target.codec_context.bit_rate = source.codec_context.bit_rate
-            return cls(source, target, slowdown)
-        return None
+        cls, container: OutputContainer, source: AudioStream, encoder: str, slowdown: int = 1
+    ) -> EncodedAudio:
+        """Add a track to a container.
+
+        Raises:
+            ValueError: The container does not take the codec, or the encoder not the sound.
+        """
+        rate = _starting_rate(encoder, source)
+        if rate is None:
+            raise ValueError(f"{encoder} does not take this sound")
+        target = container.add_stream(encoder, rate=rate)
+        assert isinstance(target, AudioStream)
+        target.codec_context.layout = named_layout(source.codec_context.layout)
+        own, bit_rate = source.codec_context.codec.canonical_name, source.codec_context.bit_rate
+        if bit_rate and not own.startswith("pcm_"):
+            is_same = target.codec_context.codec.canonical_name == own
+            most = _MOST_BITS * source.codec_context.layout.nb_channels
+            target.codec_context.bit_rate = bit_rate if is_same else min(bit_rate, most)
+        return cls(source, target, slowdown)
 
     @property
     def stream(self) -> AudioStream:
@@ -62,42 +87,78 @@ class StretchedAudio:
         return self._target
 
     def write(self, packet: Packet[Any] | None) -> Iterator[Packet[AudioStream]]:
-        """Stretch what a packet of the source holds; None = the source has ended.
+        """Encode what a packet of the source holds; None = the source has ended.
 
         Yields:
             Packets of the target.
         """
+        if packet is None and self._graph is None:
+            return  # the decoder has seen nothing, and may still be asked
         try:
             decoded = self._source.decode(packet)
-        except av.InvalidDataError:
+        except (av.FFmpegError, ValueError):
             decoded = []
         for frame in decoded:
-            if self._graph is None:
-                self._graph = self._started(frame)
+            kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+            if self._graph is None or kind != self._kind:
+                yield from self._ended()
+                self._graph, self._kind = self._started(frame), kind
+                self._keep_time(frame)
+            elif self._slowdown == 1:
+                self._keep_time(frame)
             self._graph.push(frame)
             yield from self._encoded()
         if packet is None and self._graph is not None:
-            self._graph.push(None)
-            yield from self._encoded()
+            yield from self._ended()
             yield from self._target.encode(None)
 
+    def trial_packets(self) -> Iterator[Packet[AudioStream]]:
+        """See `Conversion.trial_packets`."""
+        context = self._target.codec_context
+        silence = av.AudioFrame(context.format.name, context.layout.name, context.sample_rate // 4)
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        silence.sample_rate, silence.pts = context.sample_rate, 0
+        silence.time_base = Fraction(1, context.sample_rate)
+        yield from self._target.encode(silence)
+        yield from self._target.encode(None)
+
     def _started(self, first: av.AudioFrame) -> av.filter.Graph:
-        """The filters, and the time of the first sample."""
+        """The filters between decoder and encoder."""
         graph = av.filter.Graph()
-        stages = ceil(log2(self._slowdown))  # one filter may halve the tempo at most
         buffer = graph.add_abuffer(
             sample_rate=first.sample_rate,
             format=first.format.name,
             layout=first.layout.name,
             time_base=Fraction(1, first.sample_rate),
         )
-        tempo = f"{self._slowdown ** (-1 / stages):.9f}"
+        stages = ceil(log2(self._slowdown))  # one filter may halve the tempo at most
+        tempo = f"{self._slowdown ** (-1 / max(1, stages)):.9f}"
         tempos = [graph.add("atempo", tempo) for _ in range(stages)]
-        graph.link_nodes(buffer, *tempos, graph.add("abuffersink")).configure()
-        if first.pts is not None and first.time_base is not None:
-            seconds = first.pts * Fraction(first.time_base.numerator, first.time_base.denominator)
-            self._next_sample = round(seconds * self._slowdown * first.sample_rate)
+        context = self._target.codec_context
+        made = graph.add(
+            "aformat",
+            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}:"
+            f"channel_layouts={context.layout.name}",
+        )
+        graph.link_nodes(buffer, *tempos, made, graph.add("abuffersink")).configure()
         return graph
+
+    def _keep_time(self, frame: av.AudioFrame) -> None:
+        """Go on at a frame's own time if it follows a pause."""
+        if frame.pts is None or frame.time_base is None:
+            return
+        seconds = frame.pts * Fraction(frame.time_base.numerator, frame.time_base.denominator)
+        rate = self._target.codec_context.sample_rate
+        sample = round(seconds * self._slowdown * rate)
+        if sample > self._next_sample + _LEAP_SECONDS * rate or not self._next_sample:
+            self._next_sample = sample
+
+    def _ended(self) -> Iterator[Packet[AudioStream]]:
+        """What the filters still hold."""
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from self._encoded()
 
     def _encoded(self) -> Iterator[Packet[AudioStream]]:
         assert self._graph is not None
@@ -114,15 +175,17 @@ class StretchedAudio:
             yield from self._target.encode(frame)
 
 
-def _starts(name: str, source: AudioStream) -> bool:
-    """Whether an encoder takes a track's sample rate and layout."""
-    try:
-        context = av.CodecContext.create(name, "w")
-        assert isinstance(context, av.AudioCodecContext)
-        context.sample_rate = source.codec_context.sample_rate
-        context.layout = source.codec_context.layout
-        context.format = (context.codec.audio_formats or [source.codec_context.format])[0]
-        context.open()
-    except (UnknownCodecError, av.FFmpegError, ValueError):
-        return False
-    return True
+def _starting_rate(encoder: str, source: AudioStream) -> int | None:
+    """The sample rate with which an encoder takes a track, its own first; None = it does not."""
+    for rate in dict.fromkeys((source.codec_context.sample_rate, *_RATES)):
+        try:
+            context = av.CodecContext.create(encoder, "w")
+            assert isinstance(context, av.AudioCodecContext)
+            context.sample_rate = rate
+            context.layout = named_layout(source.codec_context.layout)
+            context.format = (context.codec.audio_formats or [source.codec_context.format])[0]
+            context.open()
+        except (UnknownCodecError, av.FFmpegError, ValueError):
+            continue
+        return rate
+    return None

@@ -16,6 +16,7 @@ from .formats import (
     FULL_RANGE,
     LIMITED_RANGE,
     choose_format,
+    has_alpha,
     natural_format,
     plain_name,
 )
@@ -23,7 +24,7 @@ from .hdr import dynamic_metadata, hdr_parameters, read_hdr
 from .reader import SourceFacts
 from .settings import StreamOptions
 
-__all__ = ["add_encoder", "encoder_named", "working_format"]
+__all__ = ["add_encoder", "announce_limits", "encoder_named", "working_format"]
 
 _CRF_ENCODERS = frozenset({"libx264", "libx265", "libsvtav1", "libvpx-vp9", "libvpx"})
 _RATE_OPTIONS = frozenset({"crf", "qp", "cq", "b", "rc", "lossless"})
@@ -97,13 +98,38 @@ def add_encoder(
     stream.pix_fmt = pixel_format
     # PyAV's default, slices alone, costs x264 compression.
     stream.thread_type = "AUTO"
+    if container.format.name == "avi":  # which cannot say when a frame is shown that is reordered
+        stream.codec_context.max_b_frames = 0
     _set_times(stream, facts)
     _set_colour(stream, facts, pixel_format)
     _set_geometry(stream, facts)
     if facts.first.interlaced_frame:
-        log.warning("the video is interlaced; its frames are restored as if they were progressive")
+        stream.codec_context.field_order = facts.field_order
         stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     return stream
+
+
+def announce_limits(facts: SourceFacts, pixel_format: str, options: StreamOptions) -> None:
+    """Say what of the pictures is not kept, or not as it should be.
+
+    Args:
+        facts: The source.
+        pixel_format: The format in which frames are restored and encoded.
+        options: How to encode.
+    """
+    if facts.first.interlaced_frame:
+        log.warning("the video is interlaced; its frames are restored as if they were progressive")
+    dynamic = dynamic_metadata(facts.first)
+    if dynamic:
+        log.warning("%s metadata is not kept", " and ".join(dynamic))
+    hdr = read_hdr(facts.first)
+    takes_hdr = options.codec.endswith("_nvenc")  # it reads the frames' side data
+    if hdr and not takes_hdr and hdr_parameters(options.codec, hdr) is None:
+        log.warning("%s cannot keep HDR10 mastering metadata; libx265 can", options.codec)
+    if has_alpha(facts.pixel_format) and not has_alpha(pixel_format):
+        log.warning(
+            "%s cannot keep alpha, which is lost; ffv1, prores_ks and libvpx-vp9 can", options.codec
+        )
 
 
 def _asked_format(options: StreamOptions) -> str | None:
@@ -138,9 +164,6 @@ def _encoder_options(facts: SourceFacts, options: StreamOptions) -> dict[str, st
 
 
 def _add_hdr(chosen: dict[str, str], facts: SourceFacts, codec: str) -> None:
-    dynamic = dynamic_metadata(facts.first)
-    if dynamic:
-        log.warning("%s metadata is not kept", " and ".join(dynamic))
     hdr = read_hdr(facts.first)
     if not hdr:
         return
@@ -148,8 +171,6 @@ def _add_hdr(chosen: dict[str, str], facts: SourceFacts, codec: str) -> None:
     if parameters is not None:
         option, value = parameters
         chosen[option] = f"{chosen[option]}:{value}" if option in chosen else value
-    elif not codec.endswith("_nvenc"):  # it reads the frames' side data
-        log.warning("%s cannot keep HDR10 mastering metadata; libx265 can", codec)
 
 
 def _set_times(stream: av.VideoStream, facts: SourceFacts) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "LIMITED_RANGE",
     "choose_format",
     "convert_frame",
+    "has_alpha",
     "is_full_range",
     "luma_coding",
     "natural_format",
@@ -32,6 +33,7 @@ LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 _PLANAR = re.compile(r"(yuva?4\d\dp|yuvj4\d\dp|gray)(9le|10le|12le|14le|16le)?")
 _SEMI_PLANAR = re.compile(r"nv12|nv16|nv21|nv24|nv42|p[024](10|12|16)le")
 _DEPTHS = (8, 9, 10, 12, 14, 16)
+_ALPHA_DEPTHS = (8, 9, 10, 12, 16)
 
 
 def plain_name(name: str) -> str:
@@ -44,6 +46,11 @@ def is_full_range(name: str, color_range: int) -> bool:
     return name.startswith("yuvj") or color_range == FULL_RANGE
 
 
+def has_alpha(name: str) -> bool:
+    """Whether pictures of a format have alpha; a palette may have it, and mostly has not."""
+    return any(component.is_alpha for component in VideoFormat(name, 64, 64).components)
+
+
 def natural_format(name: str) -> str:
     """The format with a luma plane that holds a picture of the named format best."""
     if _has_luma_plane(name):
@@ -51,7 +58,7 @@ def natural_format(name: str) -> str:
     video_format = VideoFormat(name, 64, 64)
     depth = min(16, max(c.bits for c in video_format.components))
     if video_format.has_palette or video_format.is_rgb or name.startswith(("xyz", "bayer")):
-        return _planar_name("444", depth)
+        return _planar_name("444", depth, alpha="a" if has_alpha(name) else "")
     return _planar_name(_subsampling(video_format) if _has_colour(video_format) else "", depth)
 
 
@@ -165,9 +172,9 @@ def _has_luma_plane(name: str) -> bool:
     return bool(_PLANAR.fullmatch(name) or _SEMI_PLANAR.fullmatch(name))
 
 
-def _planar_name(subsampling: str, depth: int) -> str:
-    depth = min(d for d in _DEPTHS if d >= depth)
-    base = f"yuv{subsampling}p" if subsampling else "gray"
+def _planar_name(subsampling: str, depth: int, alpha: str = "") -> str:
+    depth = min(d for d in (_ALPHA_DEPTHS if alpha else _DEPTHS) if d >= depth)
+    base = f"yuv{alpha}{subsampling}p" if subsampling else "gray"
     return base if depth == 8 else f"{base}{depth}le"
 
 

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
+
+import av
 
 from ..errors import VideoError
 from ..manifest import load_manifest
 from ..restorers import Restorer
-from .encoder import encoder_named, working_format
+from .encoder import announce_limits, encoder_named, working_format
 from .moment_planes import timing_of
-from .paths import check_paths, check_size, partial_file
-from .reader import Reader
+from .outlet import check_streamable, open_outlet
+from .packets import copy_of
+from .paths import (
+    PartialFile,
+    check_paths,
+    check_size,
+    free_name,
+    is_stream,
+    partial_file,
+    real_target,
+)
+from .plan import Action, Plan, make_plan
+from .reader import Reader, SourceFacts
 from .restoration import Restoration
 from .settings import StreamOptions, StreamProgress, StreamResult
+from .source import is_address, named
 from .still import is_picture, restore_picture
-from .writer import Writer
+from .timing import Shown, Timing
+from .writer import Writer, container_of
 
-__all__ = ["restore_file"]
+__all__ = ["plan_file", "restore_file"]
+
+_CODECS = {"yuv4mpegpipe": "rawvideo", "rawvideo": "rawvideo"}
+"""Containers of one codec."""
+_TRIAL_FRAMES = 4
+"""Enough for encoders that reorder frames to give them times."""
+
+log = logging.getLogger("vsdeblur")
 
 
 def _say_nothing(progress: StreamProgress) -> None:
@@ -25,57 +52,219 @@ def _say_nothing(progress: StreamProgress) -> None:
 
 
 def restore_file(
-    source: Path,
-    target: Path,
+    source: Path | str,
+    target: Path | str,
     restorer: Restorer,
     options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
     report: Callable[[StreamProgress], None] = _say_nothing,
 ) -> StreamResult:
-    """Restore a video file into a video file, or a picture into a picture.
+    """Restore a video into a video, or a picture into a picture.
 
     Luma is replaced by restorers of luma, and chroma too by those of RGB; times, sound and all else
-    stay as they are. A restorer that gives several frames for each divides their time, or makes
-    slow motion: see `StreamOptions`. The target appears when it is complete: after an error there
-    is none, or the old one.
+    stay as they are, from 0 on. A restorer that gives several frames for each divides their time,
+    or makes slow motion: see `StreamOptions`. The target appears when it is complete: after an
+    error there is none, or the old one, and what was written has a name that says so.
 
     Args:
-        source: File to read.
-        target: File to write; its suffix says in what container or picture format.
+        source: File to read, or a pipe, "-" for stdin, or an address.
+        target: File to write; its suffix says in what container or picture format. A pipe, a
+            device or stdout ("-") is written through.
         restorer: What restores the frames.
-        options: How to encode; pictures heed only `overwrite` and `settings`.
+        options: How to encode; pictures heed `overwrite`, `settings` and
+            `max_megapixels`.
         report: Called in this thread after each restored frame.
 
     Raises:
         VideoError: A file cannot be read or written, or not so; the text is one line.
     """
     assert restorer.channels in (1, 3), restorer.channels
-    source, target = Path(source), Path(target)
+    source, target = _as_given(source), _as_given(target)
     check_paths(source, target, overwrite=options.overwrite)
-    if is_picture(source) or is_picture(target):
-        _refuse_several(source, restorer)
-        with partial_file(target) as partial:
-            restore_picture(source, target, restorer, partial.path, options.settings)
-            partial.keep()
-        return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
+    if _is_picture(source) or _is_picture(target):
+        return _restore_picture(source, target, restorer, options)
+    with _planned(source, target, restorer, options) as (reader, plan, timing, chosen):
+        job = _Job(reader, restorer, chosen, timing, plan, report, named(target))
+        if is_stream(target):
+            with open_outlet(target) as outlet, job.writer(outlet) as writer:
+                interrupted = job.run(writer)
+            return job.result(target, interrupted=interrupted)
+        assert isinstance(target, Path)
+        target = real_target(target) if target.is_symlink() else target
+        with partial_file(target) as partial, job.writer(partial.path) as writer:
+            interrupted = job.run_into(partial, target, writer)
+        return job.result(partial.place or target, interrupted=interrupted)
+
+
+def plan_file(
+    source: Path | str,
+    target: Path | str,
+    restorer: Restorer,
+    options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
+) -> Plan:
+    """What `restore_file` would do with each track of a video; nothing is written.
+
+    Raises:
+        VideoError: As `restore_file`, as far as can be told before the first frame.
+    """
+    source, target = _as_given(source), _as_given(target)
+    check_paths(source, target, overwrite=options.overwrite)
+    with _planned(source, target, restorer, options) as (_, plan, _, _):
+        return plan
+
+
+@contextmanager
+def _planned(
+    source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
+) -> Iterator[tuple[Reader, Plan, Timing, StreamOptions]]:
+    """Open the source, settle what becomes of each track, and try that in memory."""
+    container = container_of(target, options.container)
+    if is_stream(target):
+        check_streamable(target, container)
+    if container in _CODECS:  # which hold nothing else
+        options = replace(options, codec=_CODECS[container])
     codec = encoder_named(options.codec)
     timing = timing_of(restorer, options)
-    with Reader(source) as reader:
+    with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
-        with (
-            partial_file(target) as partial,
-            Writer(partial.path, reader, options, timing, named=target) as writer,
-        ):
-            restoration = Restoration(reader, writer, restorer, options, timing, report)
-            interrupted = restoration.run()
-            if writer.frames:
-                partial.keep()
-    return StreamResult(
-        frames_in=reader.frames, frames_out=writer.frames, interrupted=interrupted, target=target
-    )
+        announce_limits(reader.facts, reader.working_format, options)
+        plan = make_plan(reader, container, options, timing)
+        _dry_mux(reader, options, timing, plan, named(target))
+        yield reader, plan, timing, options
 
 
-def _refuse_several(source: Path, restorer: Restorer) -> None:
+def _dry_mux(reader: Reader, options: StreamOptions, timing: Timing, plan: Plan, name: str) -> None:
+    """Write the target's first frame and packets in memory, to its end: what fails, fails here.
+
+    Raises:
+        VideoError: The encoder or the container refuses.
+    """
+    facts = reader.facts
+    step = max(1, round(1 / (facts.frame_rate * facts.time_base)))
+    shown = [Shown(index * step, step) for index in range(_TRIAL_FRAMES)]
+    with Writer(io.BytesIO(), reader, options, timing, plan, named=name) as writer:
+        for each in shown:
+            writer.write_frame(_black(facts, reader.working_format), [], each)
+        for index, samples in reader.samples.items():
+            if plan.of(index).action is Action.COPY:
+                for sample in samples:
+                    writer.write_packet(copy_of(sample))
+        writer.finish()
+
+
+def _black(facts: SourceFacts, pixel_format: str) -> av.VideoFrame:
+    frame = av.VideoFrame(facts.width, facts.height, pixel_format)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    return frame
+
+
+class _Job:
+    """One restoration, once all is settled."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        restorer: Restorer,
+        options: StreamOptions,
+        timing: Timing,
+        plan: Plan,
+        report: Callable[[StreamProgress], None],
+        name: str,
+    ) -> None:
+        self._reader, self._restorer, self._report = reader, restorer, report
+        self._options, self._timing, self._plan = options, timing, plan
+        self._name = name
+        self._frames = self._refused = 0
+        self._warnings: list[str] = []
+        for track in plan.tracks:
+            if track.action is Action.DROP:
+                self._warn(f"{track.name} is left out: {track.reason}")
+            elif track.action is Action.CONVERT and timing.slowdown == 1:
+                log.info("%s becomes %s", track.name, track.becomes)
+
+    def writer(self, file: Path | IO[bytes]) -> Writer:
+        """Open the target."""
+        return Writer(file, self._reader, self._options, self._timing, self._plan, named=self._name)
+
+    def run(self, writer: Writer) -> bool:
+        """Restore all frames and complete the target; whether Ctrl-C ended it early."""
+        restoration = Restoration(
+            self._reader, writer, self._restorer, self._options, self._timing, self._report
+        )
+        try:
+            return restoration.run()
+        finally:
+            self._frames, self._refused = writer.frames, writer.refused
+
+    def run_into(self, partial: PartialFile, target: Path, writer: Writer) -> bool:
+        """As `run`; the target is replaced by what is complete, the rest has a name of its own."""
+        try:
+            interrupted = self.run(writer)
+        except Exception as error:
+            with suppress(VideoError):
+                writer.finish()
+            if not writer.frames:
+                raise
+            partial.keep(free_name(target, "incomplete"))
+            said = f"what was written is kept as {partial.place}"
+            if isinstance(error, VideoError):
+                raise VideoError(f"{error}; {said}") from error
+            log.warning(said)
+            raise
+        if writer.frames:
+            partial.keep(target)
+        if writer.frames and interrupted and target.exists():
+            partial.keep(free_name(target, "incomplete"))
+            self._warn(f"{target} stays as it was; the part that is done is {partial.place}")
+        return interrupted
+
+    def result(self, written: Path | str, *, interrupted: bool) -> StreamResult:
+        """What was done, once it is."""
+        account = self._reader.account
+        for line in account.changes():
+            self._warn(f"{named(self._reader.path)}: {line}")
+        if self._refused:
+            self._warn(f"{self._refused} damaged packets of other tracks are left out")
+        whole = interrupted or (account.whole and not self._refused)
+        if not interrupted and not account.whole:
+            self._warn(f"{named(self._reader.path)}: {account.damage()}")
+        return StreamResult(
+            frames_in=self._reader.frames,
+            frames_out=self._frames,
+            interrupted=interrupted,
+            target=written,
+            whole=whole,
+            warnings=tuple(self._warnings),
+        )
+
+    def _warn(self, line: str) -> None:
+        self._warnings.append(line)
+        log.warning("%s", line)
+
+
+def _restore_picture(
+    source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
+) -> StreamResult:
+    _refuse_several(source, restorer)
+    if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):
+        raise VideoError("a picture is read from a file and written to a file; give two names")
+    with partial_file(target) as partial:
+        restore_picture(source, target, restorer, partial.path, options)
+        partial.keep(real_target(target))
+    return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
+
+
+def _as_given(name: Path | str) -> Path | str:
+    """A path, but for stdin, stdout and addresses, which are none."""
+    return str(name) if str(name) == "-" or is_address(name) else Path(name)
+
+
+def _is_picture(name: Path | str) -> bool:
+    return isinstance(name, Path) and is_picture(name)
+
+
+def _refuse_several(source: Path | str, restorer: Restorer) -> None:
     """Refuse to write several frames into a picture.
 
     Raises:

@@ -15,9 +15,10 @@ from av.stream import Stream
 from ..errors import VideoError
 from ..frames.device_streams import DeviceStreams, PendingTensor
 from ..restorers import Restorer
-from ..runtime.host import num_threads
+from ..runtime.host import frame_done, num_threads
 from .channel import Channel, ChannelAborted
 from .coding import frame_coding
+from .events import Picture, TrackPacket
 from .moment_planes import MomentPlanes
 from .reader import Reader
 from .scene_windows import SceneWindows
@@ -156,8 +157,11 @@ class Restoration:
         try:
             # One core is enough for the colours: the network wants them all.
             with self._streams.uploading(), num_threads(1):
-                for item in self._reader:
-                    self._decoded.put(item if isinstance(item, Packet) else self._read(item))
+                for event in self._reader:
+                    if isinstance(event, Picture):
+                        self._decoded.put(self._read(event.frame))
+                    elif isinstance(event, TrackPacket):
+                        self._decoded.put(event.packet)
             self._decoded.finish()
         except ChannelAborted:
             pass
@@ -172,6 +176,7 @@ class Restoration:
                         self._writer.write_packet(item)
                     else:
                         self._write(item)
+                        frame_done()
             self._writer.finish()
         except ChannelAborted:
             pass
@@ -202,5 +207,5 @@ class Restoration:
         if self._writer.frames != expected:
             raise VideoError(
                 f"{expected} frames were {made} but the encoder gave back "
-                f"{self._writer.frames}; nothing is kept: use another codec or container"
+                f"{self._writer.frames}: use another codec or container"
             )

@@ -37,6 +37,14 @@ class StreamOptions:
     """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
+    drop: bool = False
+    """Whether tracks are given up that the container cannot hold and another one could."""
+    max_megapixels: float = 300
+    """Of a still picture, pixels in millions from which it is refused: it has to fit in memory."""
+    join: tuple[Path | str, ...] = ()
+    """Further files that continue the source."""
+    allow_playlist: bool = False
+    """Whether a local playlist may open the files and addresses it lists."""
     queue_size: int = 4
     """Frames and packets that may wait to be restored; half as many restored frames may wait to be
     encoded. It bounds the memory, on the restorer's device too."""
@@ -69,4 +77,9 @@ class StreamResult:
     interrupted: bool
     """Whether Ctrl-C ended it early; the target is then playable up to that point, or, if
     frames_out is 0, was not written."""
-    target: Path
+    target: Path | str
+    """What was written: not what was asked for where that is said in `warnings`."""
+    whole: bool = True
+    """Whether all that the source promised came undamaged."""
+    warnings: tuple[str, ...] = ()
+    """What was not as it should be, a line each; logged as well."""

@@ -1,40 +1,44 @@
-"""Other tracks than the restored one: whether a container takes them, and what they are called."""
+"""Tracks and their descriptions: what is taken over from the source, and what is not."""
 
 from __future__ import annotations
 
-import io
-import logging
 from collections.abc import Mapping
-from contextlib import suppress
 
 import av
 from av.container import OutputContainer
 from av.stream import Stream
 
-__all__ = ["content_metadata", "copy_description", "fits", "tag_hevc", "warn_left_out"]
+__all__ = ["ALPHA_TAG", "content_metadata", "copy_description", "copy_track", "tag_hevc"]
 
 _MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
+ALPHA_TAG = "alpha_mode"
+"""The tag by which WebM says that pictures have alpha; its letters may be capitals."""
 _OWN_METADATA = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration"}
 )
 """Describes the source's file, not its content; the writer sets its own."""
+_STATISTICS = ("_STATISTICS", "DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES")
+"""What Matroska's tools count of a track; of the target it would be untrue."""
 
-log = logging.getLogger("vsdeblur")
 
+def copy_track(container: OutputContainer, source: Stream, layout: str | None = None) -> Stream:
+    """Add a track of the source to a container, as it is.
 
-def fits(source: Stream, container: str) -> bool:
-    """Whether a container takes a stream: its header is written to memory, to see."""
-    trial = av.open(io.BytesIO(), "w", format=container)
-    try:
-        copy = trial.add_stream_from_template(source, opaque=True)
-        copy_description(source, copy)
-        trial.start_encoding()
-    except (av.FFmpegError, OSError, ValueError):
-        return False
-    finally:
-        with suppress(av.FFmpegError, OSError, ValueError):
-            trial.close()
-    return True
+    Args:
+        container: The target.
+        source: The track.
+        layout: What places its channels are said to have; None = those of the source.
+
+    Raises:
+        ValueError: The container does not take it.
+    """
+    copy: Stream = container.add_stream_from_template(source, opaque=True)
+    if layout is not None:
+        assert isinstance(copy, av.AudioStream)
+        copy.codec_context.layout = layout
+    copy_description(source, copy)
+    tag_hevc(container, copy)
+    return copy
 
 
 def copy_description(source: Stream, copy: Stream) -> None:
@@ -48,7 +52,7 @@ def content_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     return {
         key: value
         for key, value in metadata.items()
-        if key.lower() not in _OWN_METADATA and not key.startswith(("_STATISTICS", "DURATION"))
+        if key.lower() not in _OWN_METADATA and not key.upper().startswith(_STATISTICS)
     }
 
 
@@ -59,15 +63,3 @@ def tag_hevc(container: OutputContainer, stream: Stream) -> None:
         return
     if context.codec.canonical_name == "hevc":
         context.codec_tag = "hvc1"
-
-
-def warn_left_out(source: Stream, container: OutputContainer) -> None:
-    """Say that a container cannot hold a track."""
-    codec = source.codec_context.name if source.codec_context is not None else "unknown codec"
-    log.warning(
-        "%s track %d (%s) cannot be stored in %s and is left out",
-        source.type,
-        source.index,
-        codec,
-        container.format.name,
-    )

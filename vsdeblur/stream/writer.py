@@ -4,48 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.format import ContainerFormat
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ..errors import VideoError
-from .audio import StretchedAudio
+from .conversion import Conversion, add_conversion
 from .encoder import add_encoder
-from .formats import replace_planes
+from .formats import has_alpha, replace_planes
+from .grid import target_unit
+from .plan import Action, Plan
 from .reader import Reader, one_line
 from .settings import StreamOptions
 from .settings_tag import with_comment
+from .timeline import Rising
 from .timing import Shown, Timing
-from .tracks import content_metadata, copy_description, fits, tag_hevc, warn_left_out
+from .tracks import ALPHA_TAG, content_metadata, copy_description, copy_track, tag_hevc
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "container_of"]
 
-_CONTAINER_ALIASES = {"mkv": "matroska", "m4v": "mp4"}
+_CONTAINER_ALIASES = {"mkv": "matroska", "m4v": "mp4", "ts": "mpegts", "y4m": "yuv4mpegpipe"}
+_MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
+_EQUAL_TIMES = 0x20000
+"""FFmpeg's flag of a format in which packets of a track may have equal times."""
+_EARLY = Fraction(2, 5)
+"""Frames by which one may be early: a start between two frames goes to the first."""
 _PHONE_KEYS = ("com.apple.quicktime.", "com.android.capture.")
 """Metadata that MP4 and MOV keep only if asked to (place, lens, true frame rate)."""
 
 
 class Writer:
-    """An open output file. Use it in a `with` statement; without `finish` it is left unplayable."""
+    """An open output. Use it in a `with` statement; without `finish` it is left unplayable."""
 
     def __init__(
-        self, path: Path, reader: Reader, options: StreamOptions, timing: Timing, *, named: Path
+        self,
+        file: Path | IO[bytes],
+        reader: Reader,
+        options: StreamOptions,
+        timing: Timing,
+        plan: Plan,
+        *,
+        named: Path | str,
     ) -> None:
-        """Open a file and write its header.
+        """Open an output and write its header.
 
         Args:
-            path: The file to write.
+            file: The file to write, or an open one.
             reader: The source, whose other streams are copied.
             options: How to encode.
             timing: How the source's times become the target's.
+            plan: What becomes of each track.
             named: The file's name in messages.
 
         Raises:
@@ -53,15 +72,20 @@ class Writer:
         """
         self.frames = 0
         """Frames the encoder has given back."""
+        self.refused = 0
+        """Damaged packets of other tracks that the container does not take."""
         self._named = named
         self._timing = timing
-        self._time_base = timing.target_facts(reader.facts).time_base
         self._copies: dict[int, Stream] = {}
-        self._stretched: dict[int, StretchedAudio] = {}
+        self._conversions: dict[int, Conversion] = {}
         self._last_dts: dict[int, int] = {}
-        self._container = _open(path, reader, options, named)
+        self._rising = Rising()
+        # Short packets share a time where those are coarse: moved up, they would run away.
+        loose = ContainerFormat(plan.container, "w").flags & _EQUAL_TIMES
+        self._least_step = 0 if loose else 1
+        self._container = _open(file, reader, plan, named)
         try:
-            self._stream = self._add_streams(reader, options)
+            self._stream = self._add_streams(reader, options, plan)
             self._start(options)
         except BaseException:
             self.__exit__(None, None, None)
@@ -95,26 +119,32 @@ class Writer:
         """
         replace_planes(frame, planes)
         frame.pict_type = PictureType.NONE  # the encoder chooses, not the source
-        frame.pts, frame.duration = shown
+        frame.pts, frame.duration = self._grid(shown)
         frame.time_base = self._time_base
         self._encode(frame)
 
     def write_packet(self, packet: Packet[Stream]) -> None:
-        """Copy a packet of another stream, or stretch it, if the container takes that stream.
+        """Copy a packet of another stream, or convert it, as the plan says.
 
         Raises:
             VideoError: The file system refuses.
         """
-        stretched = self._stretched.get(packet.stream.index)
-        if stretched is not None:
-            self._mux_stretched(stretched, packet)
+        conversion = self._conversions.get(packet.stream.index)
+        if conversion is not None:
+            self._mux_converted(conversion, packet)
         stream = self._copies.get(packet.stream.index)
         if stream is None:
             return
         self._slow_down(packet)
+        packet.rescale_ts(stream.time_base)
         self._keep_order(packet)
         packet.stream = stream
-        self._mux(packet)
+        try:
+            self._container.mux_one(packet)
+        except av.InvalidDataError:
+            self.refused += 1
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._failure(error) from error
 
     def finish(self) -> None:
         """Flush the encoder and complete the file.
@@ -122,8 +152,8 @@ class Writer:
         Raises:
             VideoError: The encoder or the file system refuses.
         """
-        for stretched in self._stretched.values():
-            self._mux_stretched(stretched, None)
+        for conversion in self._conversions.values():
+            self._mux_converted(conversion, None)
         self._encode(None)
         try:
             self._container.close()
@@ -145,9 +175,9 @@ class Writer:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
 
-    def _mux_stretched(self, audio: StretchedAudio, packet: Packet[Any] | None) -> None:
+    def _mux_converted(self, conversion: Conversion, packet: Packet[Any] | None) -> None:
         try:
-            packets = list(audio.write(packet))
+            packets = list(conversion.write(packet))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
         for encoded in packets:
@@ -167,7 +197,7 @@ class Writer:
     def _keep_order(self, packet: Packet[Stream]) -> None:
         """Give a packet times that follow the last one's; muxers refuse others."""
         index = packet.stream.index
-        next_dts = self._last_dts.get(index, -1) + 1
+        next_dts = self._last_dts.get(index, -self._least_step) + self._least_step
         if packet.dts is None:  # cover art has no times at all
             packet.dts = next_dts if packet.pts is None else packet.pts
         if index in self._last_dts:
@@ -176,25 +206,22 @@ class Writer:
             packet.pts = packet.dts
         self._last_dts[index] = packet.dts
 
-    def _add_streams(self, reader: Reader, options: StreamOptions) -> av.VideoStream:
+    def _add_streams(self, reader: Reader, options: StreamOptions, plan: Plan) -> av.VideoStream:
         """Add all streams in the source's order, so that track numbers stay if they can."""
         encoded = None
         slowdown = self._timing.slowdown
-        for source in reader.container.streams:
-            if source.index == reader.stream.index:
-                facts = self._timing.target_facts(reader.facts)
-                encoded = add_encoder(self._container, facts, options, reader.working_format)
-                copy_description(source, encoded)
-                tag_hevc(self._container, encoded)
-            elif source.type == "audio" and self._timing.slowdown > 1:
-                self._stretch(source, options)
-            elif fits(source, self._container.format.name):
-                copy = self._container.add_stream_from_template(source, opaque=True)
-                copy_description(source, copy)
-                tag_hevc(self._container, copy)
-                self._copies[source.index] = copy
-            else:
-                warn_left_out(source, self._container)
+        for source, planned in zip(reader.container.streams, plan.tracks, strict=True):
+            match planned.action:
+                case Action.RESTORE:
+                    encoded = self._add_picture(source, reader, options)
+                case Action.COPY:
+                    self._copies[source.index] = copy_track(
+                        self._container, source, planned.becomes or None
+                    )
+                case Action.CONVERT:
+                    conversion = add_conversion(self._container, source, planned.becomes, slowdown)
+                    copy_description(source, conversion.stream)
+                    self._conversions[source.index] = conversion
         assert encoded is not None
         metadata = content_metadata(reader.container.metadata)
         self._container.metadata.update(with_comment(metadata, options.settings))
@@ -206,17 +233,34 @@ class Writer:
         )
         return encoded
 
-    def _stretch(self, source: Stream, options: StreamOptions) -> None:
-        """Add the track that an audio track becomes in slow motion, if it is wanted."""
-        if not options.stretch_audio:
-            return
-        assert isinstance(source, av.AudioStream)
-        stretched = StretchedAudio.add(self._container, source, self._timing.slowdown)
-        if stretched is None:
-            warn_left_out(source, self._container)
-        else:
-            copy_description(source, stretched.stream)
-            self._stretched[source.index] = stretched
+    def _add_picture(
+        self, source: Stream, reader: Reader, options: StreamOptions
+    ) -> av.VideoStream:
+        facts = self._timing.target_facts(reader.facts)
+        self._unit = facts.time_base
+        self._time_base = target_unit(facts, self._container.format.name, options.codec)
+        encoded = add_encoder(
+            self._container,
+            replace(facts, time_base=self._time_base),
+            options,
+            reader.working_format,
+        )
+        copy_description(source, encoded)
+        for key in list(encoded.metadata):
+            if key.lower() == ALPHA_TAG:
+                del encoded.metadata[key]
+        if has_alpha(reader.working_format) and options.codec.startswith("libvpx"):
+            encoded.metadata[ALPHA_TAG] = "1"
+        tag_hevc(self._container, encoded)
+        return encoded
+
+    def _grid(self, shown: Shown) -> Shown:
+        """A time in units of the target, where those are coarser than the source's."""
+        if self._unit == self._time_base:
+            return shown
+        scale = self._unit / self._time_base
+        start = self._rising.after_last(int(shown.pts * scale + _EARLY))
+        return Shown(start, max(1, round(shown.duration * scale)))
 
     def _start(self, options: StreamOptions) -> None:
         try:
@@ -242,20 +286,47 @@ class Writer:
         )
 
 
-def _open(path: Path, reader: Reader, options: StreamOptions, named: Path) -> OutputContainer:
-    name = options.container
-    movflags = "+faststart"
-    if any(key.startswith(_PHONE_KEYS) for key in reader.container.metadata):
-        movflags += "+use_metadata_tags"
+def container_of(target: Path | str, name: str | None) -> str:
+    """FFmpeg's name of the format that a target gets.
+
+    Args:
+        target: The target, whose suffix says it.
+        name: The name asked for; None = by the suffix.
+
+    Raises:
+        VideoError: There is none of that name or suffix.
+    """
+    suffix = Path(target).suffix
+    try:
+        if name:
+            known = av.ContainerFormat(_CONTAINER_ALIASES.get(name, name), "w")
+            return known.name
+        with av.open(f"target{suffix}", "w") as container:  # nothing is written yet
+            return container.format.name
+    except (av.FFmpegError, OSError, ValueError) as error:
+        what = f"container {name!r}" if name else f"suffix {suffix!r}"
+        raise VideoError(
+            f"no container for {target}: {what} is unknown; use .mkv, .mp4, .mov or .webm"
+        ) from error
+
+
+def _open(file: Path | IO[bytes], reader: Reader, plan: Plan, named: Path | str) -> OutputContainer:
+    options = {}
+    if plan.container == "avi":  # sound before 0 would move the pictures by a whole frame
+        options["avoid_negative_ts"] = "disabled"
+    if plan.container in _MP4_FAMILY:
+        # Moving the index to the front needs a file that can be read again.
+        flags = ["+faststart"] if isinstance(file, Path) else []
+        if any(key.startswith(_PHONE_KEYS) for key in reader.container.metadata):
+            flags.append("+use_metadata_tags")
+        if flags:
+            options["movflags"] = "".join(flags)
     try:
         return av.open(
-            str(path),
+            str(file) if isinstance(file, Path) else file,
             "w",
-            format=_CONTAINER_ALIASES.get(name, name) if name else None,
-            container_options={"movflags": movflags},
+            format=plan.container,
+            container_options=options,
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        what = f"container {name!r}" if name else f"suffix {named.suffix!r}"
-        raise VideoError(
-            f"no container for {named}: {what} is unknown; use .mkv, .mp4, .mov or .webm"
-        ) from error
+        raise VideoError(f"cannot write {named} as {plan.container}: {one_line(error)}") from error

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .critic import Change, Critic, margin
-from .regions import Window, feather_weights, mine_windows
+from .regions import STEP, Window, feather_weights, mine_windows
 
 __all__ = ["Candidate", "refine"]
 
@@ -97,13 +97,18 @@ def _changes(
     return changes
 
 
+def _decisive(heat: Tensor) -> float:
+    """The critic's margin, rounded: sums over another number of threads differ in what is cut."""
+    return round(margin(heat) / STEP) * STEP
+
+
 def _accepted(
     blurred: Tensor, current: Candidate, changes: Sequence[Change], critic: Critic
 ) -> Candidate | None:
     """The candidate with those changes that each raise delta; None if none does."""
-    delta = margin(current.heat)
+    delta = _decisive(current.heat)
     heats = critic.look_at_each(blurred, current.picture, current.heat, changes)
-    gains = {index: margin(heat) - delta for index, heat in enumerate(heats)}
+    gains = {index: _decisive(heat) - delta for index, heat in enumerate(heats)}
     kept = [index for index, gain in gains.items() if gain > 0]
     if not kept:
         return None
@@ -111,7 +116,7 @@ def _accepted(
         together = [changes[index] for index in kept]
         windows = [change.window for change in together]
         heat = critic.look_again(blurred, current.changed(together), current.heat, windows)
-        if margin(heat) > delta:
+        if _decisive(heat) > delta:
             return current.followed_by(together, heat)
     best = max(kept, key=gains.__getitem__)
     return current.followed_by([changes[best]], heats[best])

@@ -10,12 +10,15 @@ from torch.nn import functional as F
 
 from ...models.pix2pix import CELL
 
-__all__ = ["STRIDE", "WINDOW", "Window", "feather_weights", "mine_windows", "window_means"]
+__all__ = ["STEP", "STRIDE", "WINDOW", "Window", "feather_weights", "mine_windows", "window_means"]
 
 WINDOW = 128
 """Height and width of a window in pixels (paper 000, section 3)."""
 STRIDE = 64
 """Pixels from one window to the next (paper 000, section 3)."""
+
+STEP = 2.0**-10
+"""Heat below which a difference decides nothing."""
 
 
 class Window(NamedTuple):
@@ -92,7 +95,9 @@ def mine_windows(
     tops, lefts = (_starts(length, size // CELL, stride // CELL) for length in heat.shape)
     height, width = (min(size, CELL * length) for length in heat.shape)
     chosen: list[Window] = []
-    for index in means.flatten().sort(descending=True, stable=True).indices.tolist():
+    # Rounded, equals are the same windows whatever the number of threads that took the sums.
+    rounded = (means.double() / STEP).round()
+    for index in rounded.flatten().sort(descending=True, stable=True).indices.tolist():
         row, column = divmod(index, len(lefts))
         window = Window(CELL * lefts[column], CELL * tops[row], width, height)
         if not any(window.overlaps(other) for other in chosen):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import hashlib
 import json
 import logging
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ...errors import EngineError
 from ..quiet import stdout_to_stderr
 
 __all__ = ["CacheEntry", "EngineCache", "cache_folder", "code_digest", "write_beside"]
@@ -25,6 +29,10 @@ log = logging.getLogger("vsdeblur")
 
 VARIABLE = "VSDEBLUR_CACHE"
 """Environment variable that names the folder."""
+ROOT = 0
+"""The user that may write anywhere as it is."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says where a disk or a user's share of it is full."""
 BESIDE = (".json", ".lock", ".partial", ".runtime")
 """Suffixes of what lies beside an engine."""
 
@@ -84,27 +92,29 @@ class EngineCache:
             The engine's file, whole and built from `key`.
         """
         path = self.folder / f"{name}-{_digest(key)}{suffix}"
-        if _is_valid(path, key):
-            _touch(path)
-            return path
         try:
+            _refuse_foreign(self.folder)
+            if _is_valid(path, key):
+                _touch(path)
+                return path
             return _build_once(path, key, build)
         except _UnusableFolderError as error:
             log.warning(
                 "cannot keep engines in %s (%s): they go to a temporary folder and are built anew "
-                "next time; set %s to a folder that can be written to",
+                "next time; set %s to a folder of your own that can be written to",
                 self.folder, error, VARIABLE,
             )  # fmt: skip
-            return _build_once(_temporary_folder() / path.name, key, build)
+            return _built_for_now(path.name, key, build)
 
     def problem(self) -> str | None:
         """Why engines cannot be kept in the folder; None = they can."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            _make_private(self.folder)
+            _refuse_foreign(self.folder)
             with tempfile.TemporaryFile(dir=self.folder):
                 return None
-        except OSError as error:
-            return error.strerror or str(error)
+        except (OSError, _UnusableFolderError) as error:
+            return getattr(error, "strerror", None) or str(error)
 
     def entries(self) -> Iterator[CacheEntry]:
         """All engines in the folder, by name; also those whose JSON file is missing."""
@@ -120,7 +130,44 @@ class EngineCache:
 
 
 class _UnusableFolderError(Exception):
-    """The cache's folder cannot be written to."""
+    """The cache's folder cannot be written to, or others may write to it."""
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only its owner may look into."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder in which others may put what a graphics card then runs.
+
+    Raises:
+        _UnusableFolderError: It is another user's, or others may write to it.
+    """
+    if not hasattr(os, "geteuid"):
+        return
+    try:
+        facts = folder.stat()
+    except OSError:
+        return  # it is made, or found unusable, later
+    if facts.st_uid not in (os.geteuid(), ROOT):
+        raise _UnusableFolderError("it belongs to another user")
+    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _UnusableFolderError("others may write to it")
+
+
+def _built_for_now(name: str, key: Mapping[str, str], build: Callable[[Path], None]) -> Path:
+    """Build an engine that lasts as long as this process.
+
+    Raises:
+        EngineError: It cannot be written there either.
+    """
+    try:
+        return _build_once(_temporary_folder() / name, key, build)
+    except (_UnusableFolderError, OSError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise EngineError(f"cannot write engines to the temporary folder either: {said}") from error
 
 
 def _build_once(path: Path, key: Mapping[str, str], build: Callable[[Path], None]) -> Path:
@@ -138,7 +185,7 @@ def _locked(path: Path) -> Iterator[None]:
 
     lock = FileLock(f"{path}.lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path.parent)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -154,10 +201,11 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _build(path: Path, key: Mapping[str, str], build: Callable[[Path], None]) -> None:
     # Some libraries look at the suffix of what they write.
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    beside = path.with_name(f".{secrets.token_hex(8)}-{path.name}")
     log.info("building %s, once for this machine", path.name)
     started = time.perf_counter()
     try:
+        _make_new(beside)
         with stdout_to_stderr():
             build(beside)
         facts = {
@@ -167,15 +215,25 @@ def _build(path: Path, key: Mapping[str, str], build: Callable[[Path], None]) ->
             "seconds": round(time.perf_counter() - started, 3),
         }
         os.replace(beside, path)
+        write_beside(_sidecar(path), json.dumps(facts, indent=2).encode())
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise _UnusableFolderError(error.strerror) from error
     finally:
         beside.unlink(missing_ok=True)
-    write_beside(_sidecar(path), json.dumps(facts, indent=2).encode())
+
+
+def _make_new(path: Path) -> None:
+    """Make an empty file where there is nothing, not even a link to another."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
 
 def write_beside(path: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
     try:
+        _make_new(partial)
         partial.write_bytes(content)
         os.replace(partial, path)
     finally:
@@ -190,7 +248,7 @@ def _facts(path: Path) -> dict[str, Any]:
     """What is written beside an engine; nothing where that is missing or damaged."""
     try:
         facts = json.loads(_sidecar(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
@@ -209,13 +267,14 @@ def _is_intact(path: Path) -> bool:
 
 
 def _entry(path: Path) -> CacheEntry:
-    facts, stat = _facts(path), path.stat()
-    used = _sidecar(path).stat().st_mtime if facts else stat.st_mtime
+    facts, facts_of_file = _facts(path), path.stat()
+    used = _sidecar(path).stat().st_mtime if facts else facts_of_file.st_mtime
+    key, seconds = facts.get("key"), facts.get("seconds")
     return CacheEntry(
         path=path,
-        key=facts.get("key", {}),
-        size=stat.st_size,
-        seconds=float(facts.get("seconds", 0)),
+        key={str(k): str(v) for k, v in key.items()} if isinstance(key, dict) else {},
+        size=facts_of_file.st_size,
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
         last_used=used,
         intact=_is_intact(path),
     )

@@ -54,7 +54,8 @@ def compile_inductor(
     Raises:
         EngineError: From a run, if the network cannot be compiled.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache.folder / "inductor"))
+    if cache.problem() is None:  # or PyTorch keeps it in a temporary folder
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache.folder / "inductor"))
     module = source.module.eval().requires_grad_(False)
     input_dtype = source.input_dtype(dtype)
     module = module.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]

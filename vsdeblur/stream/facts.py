@@ -1,0 +1,189 @@
+"""What is known of a source's picture track before it is read on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from ..errors import VideoError
+from .account import Promise
+from .formats import is_full_range
+from .source import is_pipe, named
+
+__all__ = [
+    "SourceFacts",
+    "facts_of",
+    "frame_rate",
+    "has_clock_jumps",
+    "picture_track",
+    "promise_of",
+    "seconds_a_unit",
+]
+
+
+_CLOCK_JUMPS: int = 0x0200
+"""FFmpeg's flag of a format whose times may be discontinuous."""
+
+
+_LOOSE_SECONDS = Fraction(1, 2)
+"""Seconds by which the length in a header may be wrong; Matroska's is exact."""
+
+
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+class _Rational(Protocol):
+    """PyAV's own rational type."""
+
+    @property
+    def numerator(self) -> int: ...
+    @property
+    def denominator(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    """What is known of the picture track before it is read."""
+
+    width: int
+    height: int
+    pixel_format: str
+    """FFmpeg's name of the decoder's format."""
+    frame_rate: Fraction
+    """Frames a second, average; the true times are in each frame's pts."""
+    time_base: Fraction
+    """Seconds a unit of pts."""
+    sample_aspect_ratio: Fraction
+    """Width of a pixel to its height; 0 = the file does not say."""
+    frames_expected: int | None
+    """By the file's header; it may be wrong."""
+    first: av.VideoFrame
+    """The first frame, for its colour properties and side data."""
+    field_order: int = 0
+    """Which field comes first, as FFmpeg counts it; 0 or 1 = progressive or unknown."""
+
+    @property
+    def becomes_yuv(self) -> bool:
+        """Whether the video is RGB or alike, which `convert_frame` turns to limited BT.709."""
+        return self.first.format.is_rgb or self.first.format.has_palette
+
+    @property
+    def full_range(self) -> bool:
+        """Whether the luma to restore uses all code values."""
+        return not self.becomes_yuv and is_full_range(self.pixel_format, self.first.color_range)
+
+
+def picture_track(path: Path | str, container: InputContainer) -> av.VideoStream:
+    """The track to restore: the default one, or the first that is no cover picture.
+
+    Raises:
+        VideoError: There is none.
+    """
+    tracks = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not tracks:
+        others = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise VideoError(f"{named(path)} has no video track, only {others}; give a file with video")
+    decodable = [stream for stream in tracks if stream.codec_context is not None]
+    if not decodable:
+        raise VideoError(
+            f"the video track of {named(path)} is of a codec that FFmpeg does not know or not "
+            "decode; convert it first"
+        )
+    default = [stream for stream in decodable if stream.disposition & Disposition.default]
+    return (default or decodable)[0]
+
+
+def facts_of(
+    container: InputContainer, stream: av.VideoStream, first: av.VideoFrame
+) -> SourceFacts:
+    """What is known once the first frame is decoded."""
+    return SourceFacts(
+        width=first.width,
+        height=first.height,
+        pixel_format=first.format.name,
+        frame_rate=frame_rate(stream),
+        time_base=seconds_a_unit(stream),
+        sample_aspect_ratio=_fraction(stream.sample_aspect_ratio) or Fraction(0),
+        frames_expected=_expected(container, stream),
+        first=first,
+        field_order=stream.codec_context.field_order,
+    )
+
+
+def promise_of(
+    path: Path | str, container: InputContainer, stream: av.VideoStream, first: Fraction | None
+) -> Promise:
+    """What a source promises, by its header and its index.
+
+    Args:
+        path: The source; a pipe's length is unknown.
+        container: It, opened.
+        stream: Its picture track.
+        first: Its first time, in seconds; None = it does not say.
+    """
+    end = None
+    # A stream has no header: its length is guessed from its last clock.
+    guessed = has_clock_jumps(container) or is_pipe(path)
+    if container.duration and container.duration > 0 and not guessed:
+        # Some count from 0 and not from the first time.
+        end = Fraction(container.duration, av.time_base) - max(Fraction(0), first or Fraction(0))
+    return Promise(
+        frames=stream.frames or None,
+        end=end,
+        picture_end=_picture_end(stream, first),
+        tolerance=Fraction(0) if "matroska" in container.format.name else _LOOSE_SECONDS,
+        frame_seconds=1 / frame_rate(stream),
+    )
+
+
+def has_clock_jumps(container: InputContainer) -> bool:
+    """Whether a source's clock may jump: it was broadcast, or cut from what was."""
+    return bool(container.format.flags & _CLOCK_JUMPS)
+
+
+def _picture_end(stream: av.VideoStream, first: Fraction | None) -> Fraction | None:
+    """Where a track ends by the tag that FFmpeg gives it in Matroska."""
+    parts = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    if parts is None:
+        return None
+    hours, minutes, seconds = (Fraction(part) for part in parts.groups())
+    return hours * 3600 + minutes * 60 + seconds - max(Fraction(0), first or Fraction(0))
+
+
+def frame_rate(stream: av.VideoStream) -> Fraction:
+    """Frames a second, average; 25 where nothing says."""
+    rate = _fraction(stream.average_rate) or _fraction(stream.guessed_rate) or Fraction(25)
+    return rate if 0 < rate <= 100_000 else Fraction(25)
+
+
+def seconds_a_unit(stream: Stream) -> Fraction:
+    """The time base of a track."""
+    return _fraction(stream.time_base) or Fraction(1, 90_000)
+
+
+def _expected(container: InputContainer, stream: av.VideoStream) -> int | None:
+    rate = frame_rate(stream)
+    if stream.frames:
+        return stream.frames
+    if stream.duration:
+        return round(stream.duration * seconds_a_unit(stream) * rate)
+    if container.duration and container.duration > 0:
+        return round(Fraction(container.duration, av.time_base) * rate)
+    return None
+
+
+def _fraction(rational: _Rational | None) -> Fraction | None:
+    if rational is None or not rational.numerator or not rational.denominator:
+        return None
+    return Fraction(rational.numerator, rational.denominator)
