@@ -9,8 +9,9 @@ from vsdeblur.models.dblrnet import DBLRNet
 from vsdeblur.runtime.weights import save_weights
 
 SMALL = {
-    ("dblrgan", "fast"): ({"widths": (8, 8, 8), "num_blocks": (1, 1, 1)}, 0.3),
-    ("dblrgan", "paper"): ({"stem_width": 4, "width": 8, "head_width": 16, "num_blocks": 2}, 1),
+    ("dblrgan", "fast"): ({"widths": (8, 8, 8)}, 0.3),
+    ("dblrgan", "quality"): ({"widths": (8, 8, 8)}, 0.3),
+    ("dblrgan", "paper"): ({"stem_width": 4, "width": 8, "head_width": 16}, 1),
     ("brmr", "fast"): ({"width": 8, "max_width": 8, "blocks": (1,), "critic_width": 4}, 0.05),
     ("brmr", "paper"): ({"width": 4, "max_width": 8, "critic_width": 4}, 0.4),
     ("sequence", "fast"): ({"widths": (8, 8, 8)}, 0.3),

@@ -16,8 +16,8 @@ from vsdeblur.manifest import load_manifest
 
 CPU = torch.device("cpu")
 LEAST_TILES = {
-    "dblrgan-fast": 592, "dblrgan-paper": 172, "brmr-fast": 288, "brmr-paper": 512,
-    "sequence-fast": 528, "sequence-paper": 448,
+    "dblrgan-fast": 592, "dblrgan-quality": 592, "dblrgan-paper": 172,
+    "brmr-fast": 288, "brmr-paper": 512, "sequence-fast": 528, "sequence-paper": 448,
 }  # fmt: skip
 """Model -> width and height of the smallest tiles, in pixels."""
 TILES_APART = {"brmr-fast": 1e-4}
