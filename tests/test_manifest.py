@@ -221,8 +221,8 @@ def test_unknown_parameter_is_refused_with_the_known_ones():
         facts.check({"model": "fast", "strength": 2})
     assert str(error.value) == (
         "unknown parameter 'strength'; choose one of: "
-        "model, guard, num_streams, device, precision, backend, tile, scene_threshold, weights, "
-        "cache"
+        "model, guard, tta, num_streams, device, precision, backend, tile, scene_threshold, "
+        "weights, cache"
     )
 
 
@@ -237,6 +237,7 @@ def test_given_options_are_checked_and_the_others_filled_in():
     assert checked == {
         "model": "auto",
         "guard": True,
+        "tta": 1,
         "num_streams": 1,
         "device": "auto",
         "precision": "auto",
