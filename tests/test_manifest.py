@@ -195,6 +195,15 @@ def test_choice_of_another_type_is_refused_with_the_known_ones():
     assert str(error.value) == "mode must be one of: soft, hard, got 7"
 
 
+@pytest.mark.parametrize("value", [0, 2, 3, 16, "4", 4.0, True])
+def test_numbers_may_be_choices(value):
+    copies = parameter(name="copies", choices=(1, 4, 8))
+    assert [copies.check(number) for number in (1, 4, 8)] == [1, 4, 8]
+    with pytest.raises(OptionError) as error:
+        copies.check(value)
+    assert str(error.value) == f"copies must be one of: 1, 4, 8, got {value!r}"
+
+
 @pytest.mark.parametrize("value", ["cuda:0", "cuda:17", "cpu"])
 def test_n_in_a_choice_stands_for_any_number(value):
     assert parameter(type="str", choices=("cpu", "cuda:N")).check(value) == value
@@ -212,8 +221,8 @@ def test_unknown_parameter_is_refused_with_the_known_ones():
         facts.check({"model": "fast", "strength": 2})
     assert str(error.value) == (
         "unknown parameter 'strength'; choose one of: "
-        "model, guard, num_streams, device, precision, backend, tile, scene_threshold, weights, "
-        "cache"
+        "model, guard, tta, num_streams, device, precision, backend, tile, scene_threshold, "
+        "weights, cache"
     )
 
 
@@ -228,6 +237,7 @@ def test_given_options_are_checked_and_the_others_filled_in():
     assert checked == {
         "model": "auto",
         "guard": True,
+        "tta": 1,
         "num_streams": 1,
         "device": "auto",
         "precision": "auto",

@@ -28,8 +28,8 @@ class Parameter:
     default: Any = None
     optional: bool = False
     """Whether None may be given."""
-    choices: tuple[str, ...] = ()
-    """Allowed values; a final "N" stands for any number."""
+    choices: tuple[str | int, ...] = ()
+    """Allowed values; a final "N" of a text stands for any number."""
     min: float | None = None
     max: float | None = None
     temporal: bool = False
@@ -47,9 +47,11 @@ class Parameter:
         if converted is None:
             raise OptionError(f"{self.name} must be {self.allowed}, got {value!r}")
         if self.choices and not any(_matches(converted, choice) for choice in self.choices):
-            raise OptionError(
-                f"unknown {self.name} {converted!r}; choose one of: {', '.join(self.choices)}"
-            )
+            if self.type == "str":
+                raise OptionError(
+                    f"unknown {self.name} {converted!r}; choose one of: {self._listed_choices}"
+                )
+            raise OptionError(f"{self.name} must be {self.allowed}, got {value!r}")
         if isinstance(converted, int | float) and not (
             (self.min is None or converted >= self.min)
             and (self.max is None or converted <= self.max)
@@ -68,10 +70,14 @@ class Parameter:
             "size": "a pair (width, height) of whole numbers above 0",
         }[self.type]
         if self.choices:
-            words = f"one of: {', '.join(self.choices)}"
+            words = f"one of: {self._listed_choices}"
         if self.min is not None or self.max is not None:
             words += f" from {self.min} to {self.max}"
         return words + (" or none" if self.optional else "")
+
+    @property
+    def _listed_choices(self) -> str:
+        return ", ".join(map(str, self.choices))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +212,8 @@ def _model(name: str, facts: dict[str, Any], root: Path) -> ModelFacts:
     return ModelFacts(name=name, weights=root / "weights" / weights if weights else None, **facts)
 
 
-def _matches(value: object, choice: str) -> bool:
-    if choice.endswith(":N"):
+def _matches(value: object, choice: str | int) -> bool:
+    if isinstance(choice, str) and choice.endswith(":N"):
         prefix = choice[:-1]
         return (
             isinstance(value, str) and value.startswith(prefix) and value[len(prefix) :].isdigit()

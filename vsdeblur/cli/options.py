@@ -74,7 +74,7 @@ def _help(parameters: dict[str, Parameter], *, shared: bool) -> str:
 def _metavar(parameters: Sequence[Parameter]) -> str:
     choices = dict.fromkeys(choice for parameter in parameters for choice in parameter.choices)
     if choices:
-        return "[" + "|".join(choices) + "]"
+        return "[" + "|".join(map(str, choices)) + "]"
     kind = parameters[0].type
     return {"size": "WxH", "str": "FILE"}.get(kind, kind.upper())
 

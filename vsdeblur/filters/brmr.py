@@ -41,6 +41,7 @@ def brmr(
     skip_above: float | None = None,
     strength: float = 1.0,
     model: str = "fast",
+    tta: int = 1,
     device: str = "auto",
     precision: str = "auto",
     backend: str = "auto",
@@ -69,6 +70,8 @@ def brmr(
         skip_above: Frames whose `BRMRSharpnessInput` is above this pass untouched; None = none.
         strength: 0 = the input, 1 = the restored frame, between them a blend.
         model: "fast" or "paper".
+        tta: Test-time augmentation, 1, 4 or 8: the image generator's picture is the mean over so
+            many mirrored and turned copies; a little better, and as many times the work.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
@@ -95,6 +98,7 @@ def brmr(
         "skip_above": skip_above,
         "strength": strength,
         "model": model,
+        "tta": tta,
         "device": device,
         "precision": precision,
         "backend": backend,

@@ -17,6 +17,7 @@ def dblrgan(
     clip: vs.VideoNode,
     model: str = "auto",
     guard: bool = True,
+    tta: int = 1,
     num_streams: int = 1,
     device: str = "auto",
     precision: str = "auto",
@@ -40,6 +41,9 @@ def dblrgan(
         guard: Whether neighbours that do not belong to a frame (across a cut, under a flash or
             strobe) are brought to its light, or replaced by the nearest that do; and whether black
             bars stay as they are.
+        tta: Test-time augmentation, 1, 4 or 8: each frame is the mean over so many mirrored and
+            turned copies of its window, half of them reversed in time; a little better, and as
+            many times the work.
         num_streams: Frames that a GPU works on at once, 1 to 8. More fill a large card with small
             frames, and take as much more memory; the CPU always takes one.
         device: "auto", "cpu", "cuda" or "cuda:N".
@@ -62,6 +66,7 @@ def dblrgan(
     options = {
         "model": model,
         "guard": guard,
+        "tta": tta,
         "num_streams": num_streams,
         "device": device,
         "precision": precision,

@@ -32,6 +32,7 @@ def sequence(
     chroma: str = "flow",
     exposure: float = 1.0,
     model: str = "fast",
+    tta: int = 1,
     device: str = "auto",
     precision: str = "auto",
     backend: str = "auto",
@@ -63,6 +64,8 @@ def sequence(
         exposure: Part of the frame interval in which the shutter was open, 0.01 to 1; the moments
             are spread over it.
         model: "fast" or "paper".
+        tta: Test-time augmentation, 1, 4 or 8: each moment is the mean over so many mirrored and
+            turned copies; a little better, and as many times the work.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
@@ -88,6 +91,7 @@ def sequence(
         "chroma": chroma,
         "exposure": exposure,
         "model": model,
+        "tta": tta,
         "device": device,
         "precision": precision,
         "backend": backend,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..models import ModelSpec
+from ..runtime.augmented import AugmentedNetwork
 from ..runtime.fitting import FittedNetwork
 from ..runtime.network import Network
 from .base import KnownWindow, Outcome, Restorer
@@ -31,6 +32,7 @@ class WindowRestorer(Restorer):
         num_streams: Frames that a GPU may work on at once.
         guard: Whether neighbours that do not belong to the middle frame are relit or replaced, and
             black bars stay as they are.
+        tta: Copies of a window that are restored: 1, 4 or 8; see `AugmentedNetwork`.
     """
 
     def __init__(
@@ -44,18 +46,22 @@ class WindowRestorer(Restorer):
         frame_type: torch.dtype = torch.float32,
         num_streams: int = 1,
         guard: bool = False,
+        tta: int = 1,
     ) -> None:
         self.radius = spec.radius
         self.channels = spec.channels
         self.device = device
         self.frame_type = frame_type
         self.num_streams = num_streams
-        self._network = FittedNetwork(
+        fitted = FittedNetwork(
             network,
             tile=tile,
             receptive_radius=spec.receptive_radius,
             multiple_of=spec.multiple_of,
             values_per_pixel=spec.values_per_pixel,
+        )
+        self._network = AugmentedNetwork(
+            fitted, tta, reverses_time=True, most_at_once=fitted.most_at_once
         )
         self._multiple_of = spec.multiple_of
         self._guard = guard
@@ -121,6 +127,7 @@ def make_dblrgan(
     tile: tuple[int, int] | None,
     *,
     guard: bool = True,
+    tta: int = 1,
     num_streams: int = 1,
 ) -> WindowRestorer:
     """The filter's algorithm; see `RestorerFactory`."""
@@ -133,4 +140,5 @@ def make_dblrgan(
         frame_type=loaded.dtype,
         num_streams=num_streams,
         guard=guard,
+        tta=tta,
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..models import ModelSpec
 from ..models.layers import pad_by_reflection
 from ..models.sequence import NUM_MOMENTS
+from ..runtime.augmented import AugmentedNetwork
 from ..runtime.fitting import FittedNetwork
 from ..runtime.host import num_threads
 from ..runtime.network import Network
@@ -36,6 +37,8 @@ class SequenceOptions:
     """Heeded by front ends: "flow" = chroma moves with the luma, "static" = it stays."""
     exposure: float = 1.0
     """Heeded by front ends: part of the frame interval over which the moments are spread."""
+    tta: int = 1
+    """Copies of a frame that are opened: 1, 4 or 8; see `AugmentedNetwork`."""
 
 
 def multiplier_of(depth: int) -> int:
@@ -79,13 +82,16 @@ class SequenceRestorer(Restorer):
         self.exposure = options.exposure
         self.moves_chroma = options.chroma == "flow"
         self._spec = spec
-        self._run = FittedNetwork(
+        fitted = FittedNetwork(
             network,
             tile=tile,
             receptive_radius=spec.receptive_radius,
             multiple_of=spec.multiple_of,
             values_per_pixel=spec.values_per_pixel,
             tile_network=tile_network,
+        )
+        self._run = AugmentedNetwork(
+            fitted, options.tta, order_is_free=True, most_at_once=fitted.most_at_once
         )
         self._is_residual = adds_middle_frame
         # One frame at a time uses all cores; several at once only get in each other's way.

@@ -62,6 +62,7 @@ class FittedNetwork:
         self._feather = feather
         self._tiles: dict[tuple[int, int], tuple[int, int] | None] = {}
         self._shrunk: set[tuple[int, int]] = set()
+        self._at_once: dict[tuple[int, int], int] = {}
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Run it: (N, T, H, W) -> (N, C, H, W).
@@ -89,6 +90,24 @@ class FittedNetwork:
                 raise
             raise self._too_large(size, frames.device) from error
 
+    def most_at_once(self, frames: Tensor) -> int:
+        """How many of such frames, (N, T, H, W), may be joined to one batch and still run whole.
+
+        On the CPU one frame keeps all cores busy. The first answer for a size holds for all frames
+        of that size: a batch can differ from its parts in the last bit.
+        """
+        if frames.device.type == "cpu" or self._given is not None:
+            return 1
+        size = (frames.shape[-1], frames.shape[-2])
+        if size not in self._at_once:
+            needed = self._bytes_per_pixel(frames) * size[0] * size[1]
+            free = free_memory(frames.device)
+            self._at_once[size] = 1 if free is None else max(1, int(SHARE * free / needed))
+        return self._at_once[size]
+
+    def _bytes_per_pixel(self, frames: Tensor) -> float:
+        return self._values_per_pixel * frames.element_size() * frames.shape[0]
+
     def _run(self, frames: Tensor, tile: tuple[int, int] | None) -> Tensor:
         if tile is None:
             return self._network(frames)
@@ -112,7 +131,7 @@ class FittedNetwork:
         free = free_memory(frames.device)
         if free is None:
             return None
-        bytes_per_pixel = self._values_per_pixel * frames.element_size() * frames.shape[0]
+        bytes_per_pixel = self._bytes_per_pixel(frames)
         whole = width, height = (frames.shape[-1], frames.shape[-2])
         tile = whole
         while tile[0] * tile[1] * bytes_per_pixel > SHARE * free:

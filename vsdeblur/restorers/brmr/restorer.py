@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from ...models import BRMRSpec
 from ...models.layers import dropout_noise, pad_by_reflection
 from ...models.pix2pix import CELL
+from ...runtime.augmented import AugmentedNetwork
 from ...runtime.fitting import FittedNetwork
 from ...runtime.host import num_threads
 from ...runtime.network import Network
@@ -54,6 +55,8 @@ class BRMROptions:
     """Pictures whose own confidence is above this pass as they are; None = none does."""
     strength: float = 1.0
     """0 = the input, 1 = the result, between them a blend."""
+    tta: int = 1
+    """Copies of a picture that the image generator deblurs: 1, 4 or 8; see `AugmentedNetwork`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +128,7 @@ class BRMRRestorer(Restorer):
     ) -> None:
         self.device = device
         self.options = options
-        self._image = FittedNetwork(
+        fitted = FittedNetwork(
             networks["g_image"],
             tile=tile,
             receptive_radius=spec.receptive_radius,
@@ -134,6 +137,7 @@ class BRMRRestorer(Restorer):
             feather=TONE_FEATHER if tile_network is None else FEATHER,
             tile_network=tile_network,
         )
+        self._image = AugmentedNetwork(fitted, options.tta, most_at_once=fitted.most_at_once)
         self._patch = networks["g_patch"]
         self._refiner_sees_input = spec.refiner_sees_input
         self._critic = Critic(networks["d_image"], spec.critic_reach)
