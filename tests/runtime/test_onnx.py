@@ -1,6 +1,7 @@
 """The ONNX models give in another runtime what the networks give here."""
 
 import functools
+import logging
 
 import numpy as np
 import pytest
@@ -207,8 +208,10 @@ def test_what_depends_on_a_picture_is_refused_in_one_line():
     assert "\x1b" not in str(error.value)
 
 
-def test_an_export_prints_nothing_and_names_no_file_of_ours(make_convolution, capfd):
-    model = onnx_model(make_convolution().module, 5, torch.float32, {})
+def test_an_export_says_nothing_and_names_no_file_of_ours(make_convolution, capfd, caplog):
+    with caplog.at_level(logging.INFO):  # as in the command
+        model = onnx_model(make_convolution().module, 5, torch.float32, {})
+    assert caplog.records == []
     assert capfd.readouterr() == ("", "")
     assert b".py" not in model
 

@@ -114,13 +114,13 @@ def onnx_model(
                 form, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
                 input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=(FREE,),
             )  # fmt: skip
+            assert exported is not None
+            return _serialized(exported, facts)
     except Exception as error:  # what PyTorch raises there is of no common kind
         # The exporter's own text is of several lines, in colour; what it says there is its cause.
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
         reason = first_line(cause)
         raise EngineError(f"the model cannot be exported to ONNX: {reason}") from error
-    assert exported is not None
-    return _serialized(exported, facts)
 
 
 def describe(
@@ -173,13 +173,16 @@ def _serialized(exported: torch.onnx.ONNXProgram, facts: Mapping[str, str]) -> b
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
     """Without lines about torchvision, which is not needed, and warnings that are PyTorch's own."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    # The other two tell of every pass over the graph where the root logger lets it through.
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # PyTorch 2.11 uses what it has deprecated itself.
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)

@@ -19,7 +19,6 @@ __all__ = ["concert_look"]
 GAMMA = 2.2
 NUM_SPOTS = 4
 NUM_LAMPS = 5
-"""Weights of red, green and blue (BT.601)."""
 
 
 def concert_look(
