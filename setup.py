@@ -19,7 +19,8 @@ class BuildWithData(build_py):
             return
         target = Path(self.build_lib) / "vsdeblur"
         for file in [ROOT / "plugin_manifest.toml", *sorted((ROOT / "weights").rglob("*"))]:
-            if file.suffix in (".toml", ".safetensors", ".md"):
+            # Where training goes on is for those who have the checkout.
+            if file.suffix in (".toml", ".safetensors", ".md") and file.stem != "start":
                 copy = target / file.relative_to(ROOT)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy2(file, copy)
