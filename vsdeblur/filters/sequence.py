@@ -149,14 +149,14 @@ def _opened(clip: vs.VideoNode, restorer: Restorer, threshold: float | None) -> 
     in_flight = 2 + vs.core.num_threads // multiplier
     opener, windows = _Opener(clip, restorer, in_flight), Windows(clip, restorer.radius, threshold)
     opened: FrameRing[_Moments] = FrameRing(in_flight)
-    clips = [repeated(each, multiplier) for each in (clip, *windows.clips)]
+    clips = [repeated(each, multiplier) for each in windows.clips]
 
     def moment(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        middle, *around = f
+        middle = windows.middle(f)
         number, index = divmod(n, multiplier)
         refuse_fields(middle)
         frame = middle.copy()
-        window = windows.of(number, around)
+        window = windows.of(number, f)
         with opened.window([number], lambda *_: opener.moments(*window)) as (moments,):
             np.copyto(np.asarray(frame[0]), moments.luma[index])
             if moments.motion is not None:
@@ -164,10 +164,10 @@ def _opened(clip: vs.VideoNode, restorer: Restorer, threshold: float | None) -> 
         place_in_time(frame.props, index, multiplier, exposure)
         return frame
 
-    times = clips[0]
+    times = many = repeated(clip, multiplier)
     if exposure < 1:  # the last moment of each group lasts longer
         times = times.std.BlankClip(fpsnum=0, fpsden=1, keep=True)
-    return map_frames(clips[0], clips, moment, name="sequence", like=times)
+    return map_frames(many, clips, moment, name="sequence", like=times)
 
 
 class _Opener:

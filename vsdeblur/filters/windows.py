@@ -69,7 +69,10 @@ class Windows:
         self._threshold = threshold
         marked = _mark_cuts(clip) if threshold is not None else clip
         self.clips = [_shifted(marked, offset) for offset in range(-radius, radius + 1)]
-        """Whose frames n are the 2 * radius + 1 frames around n, the clip's ends repeated."""
+        """Whose frames n are the 2 * radius + 1 frames around n, the clip's ends repeated; and then
+        frame n as it came, where the others are marked."""
+        if marked is not clip:
+            self.clips.append(clip)
 
     def of(self, n: int, frames: Sequence[vs.VideoFrame]) -> tuple[list[int], list[vs.VideoFrame]]:
         """The window of frame n.
@@ -81,8 +84,13 @@ class Windows:
         Returns:
             2 * radius + 1 numbers and frames; beyond a cut the last frame before it is repeated.
         """
+        frames = frames[: 2 * self._radius + 1]
         offsets = window_offsets(self._cuts(n, frames))
         return [n + offset for offset in offsets], [frames[self._radius + o] for o in offsets]
+
+    def middle(self, frames: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        """Of frames n of `clips` frame n, as it came."""
+        return frames[self._radius if len(frames) == 2 * self._radius + 1 else -1]
 
     def _cuts(self, n: int, frames: Sequence[vs.VideoFrame]) -> list[bool]:
         numbers = range(n - self._radius, n + self._radius)  # each with the frame after it
@@ -111,7 +119,7 @@ def map_frames(
     Args:
         clip: What the frames that are made look like.
         clips: Whose frames n go into `make`, with n.
-        make: Makes a frame; the first of `clips` is what it may copy.
+        make: Makes a frame.
         name: The filter's name, for error messages.
         like: A clip of the length, frame rate and format of the result; None = `clip`.
     """
@@ -159,10 +167,10 @@ def restore_windows(
     frames = FrameRestorer(restorer, clip.height, clip.width, sources.coding, in_flight)
 
     def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        middle, *around = f
+        middle = windows.middle(f)
         refuse_fields(middle)
         restored = middle.copy()
-        numbers, window = windows.of(n, around)
+        numbers, window = windows.of(n, f)
         outcome = frames.restore(
             numbers, [sources.of(each) for each in window], [sources.planes(restored)]
         )
@@ -170,7 +178,7 @@ def restore_windows(
             restored.props[WINDOW] = outcome.facts["window"]
         return restored
 
-    return map_frames(clip, [clip, *windows.clips], restore, name=name)
+    return map_frames(clip, windows.clips, restore, name=name)
 
 
 def _shifted(clip: vs.VideoNode, offset: int) -> vs.VideoNode:
