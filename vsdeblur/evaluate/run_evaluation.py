@@ -10,8 +10,9 @@ from pathlib import Path
 from ..errors import DataError, OptionError
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
+from ..restorers.loading import model_for
 from ..runtime.device import PRECISIONS, resolve_dtype
-from ..runtime.weights import made_for, sha256_of
+from ..runtime.weights import sha256_of
 from .evaluation import Evaluation, Method, device_name, library_versions
 from .evaluation_task import EvaluationTask, evaluation_task
 from .report.gallery import Gallery
@@ -136,15 +137,13 @@ def _method(
 ) -> Method:
     facts = load_manifest().filter(filter_name)
     asked = facts.parameters["model"].default if model is None else model
-    name = facts.model(asked, restorer.device.type).name
-    if asked == "auto" and weights is not None:
-        _, name = made_for(weights)
-    file = weights or facts.models[name].weights
+    chosen = model_for(facts, asked, weights, restorer.device.type)
+    file = weights or chosen.weights
     assert file is not None  # the restorer was loaded from it
     dtype = resolve_dtype(precision, restorer.device)
     return Method(
         filter=filter_name,
-        model=name,
+        model=chosen.name,
         weights_file=file.name,
         weights_sha256=sha256_of(file),
         temporal_radius=restorer.radius,

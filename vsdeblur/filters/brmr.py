@@ -120,7 +120,8 @@ def brmr(
 def _pictures(clip: vs.VideoNode, restorer: Restorer, *, is_overlay: bool) -> vs.VideoNode:
     """The restored clip, or the overlay, in the clip's format."""
     rgb = to_rgb(clip)
-    sources, frames = Sources(rgb, planes=3), _frame_restorer(rgb, restorer)
+    sources = Sources(rgb, planes=3)
+    frames = _frame_restorer(rgb, sources, restorer)
 
     def restore(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         frame, source = f
@@ -149,7 +150,8 @@ def _maps(clip: vs.VideoNode, restorer: Restorer) -> vs.VideoNode:
     """The heat map or the mask, GRAYS."""
     rgb = to_rgb(clip)
     blank = clip.std.BlankClip(format=vs.GRAYS, keep=True)
-    sources, frames = Sources(rgb, planes=3), _frame_restorer(rgb, restorer)
+    sources = Sources(rgb, planes=3)
+    frames = _frame_restorer(rgb, sources, restorer)
 
     def draw(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         empty, source, frame = f
@@ -163,11 +165,9 @@ def _maps(clip: vs.VideoNode, restorer: Restorer) -> vs.VideoNode:
     return maps.std.CopyFrameProps(clip).std.CopyFrameProps(maps, props=PROPERTIES)
 
 
-def _frame_restorer(rgb: vs.VideoNode, restorer: Restorer) -> FrameRestorer:
-    coding = Sources(rgb, planes=3).coding
-    return FrameRestorer(
-        restorer, rgb.height, rgb.width, coding, min(vs.core.num_threads, IN_FLIGHT)
-    )
+def _frame_restorer(rgb: vs.VideoNode, sources: Sources, restorer: Restorer) -> FrameRestorer:
+    in_flight = min(vs.core.num_threads, IN_FLIGHT)
+    return FrameRestorer(restorer, rgb.height, rgb.width, sources.coding, in_flight)
 
 
 def _tell(frame: vs.VideoFrame, facts: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from ..runtime.weights import load_network, made_for, sha256_of
 from .base import Restorer
 from .loaded_model import LoadedModel, RestorerFactory
 
-__all__ = ["find_weights", "load_parts", "load_restorer"]
+__all__ = ["find_weights", "load_parts", "load_restorer", "model_for"]
 
 FACTORIES: Mapping[str, RestorerFactory] = FilterPart("restorer")
 """Filter name -> makes its algorithm."""
@@ -127,16 +127,27 @@ def _load_model(facts: FilterFacts, checked: Mapping[str, Any]) -> LoadedModel:
         return _loaded[identity]
 
 
+def model_for(
+    facts: FilterFacts, name: str, weights: str | Path | None, device_type: str
+) -> ModelFacts:
+    """The model that is asked for; of "auto", what suits the weights or the device.
+
+    Raises:
+        WeightsError: The weights are missing or truncated, or do not say what they are for.
+    """
+    if name == "auto" and weights is not None:
+        _, of_model = made_for(Path(weights))
+        return facts.models.get(of_model, facts.model(name))  # of another filter: refused later
+    return facts.model(name, device_type)
+
+
 def _chosen_model(
     facts: FilterFacts, name: str, weights: str | Path | None, device: torch.device
 ) -> ModelFacts:
     """The model that is asked for; of "auto", what suits the weights or the device, and say so."""
-    if name != "auto":
-        return facts.model(name)
-    if weights is not None:
-        _, of_model = made_for(Path(weights))
-        return facts.models.get(of_model, facts.model(name))  # of another filter: refused later
-    model = facts.model(name, device.type)
+    model = model_for(facts, name, weights, device.type)
+    if name != "auto" or weights is not None:
+        return model
     others = [m.name for m in facts.models.values() if m.auto_on and m.weights and m is not model]
     if model.auto_on:
         announce(f"model: {model.name} on {device}, the best that runs live there")
