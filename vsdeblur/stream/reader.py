@@ -16,11 +16,12 @@ from av.stream import Stream
 from ..errors import VideoError
 from .account import Account
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
-from .facts import SourceFacts, facts_of, picture_track, promise_of, seconds_a_unit
+from .facts import SourceFacts, facts_of, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
 from .packets import PacketReader, copy_of, first_time, is_sparse, source_timeline, start_times
 from .pictures import PictureReader
+from .promise import promise_of
 from .source import named, one_line, open_source
 from .timeline import Rising
 

@@ -8,9 +8,10 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
+from .containers import MP4_FAMILY
+
 __all__ = ["ALPHA_TAG", "content_metadata", "copy_description", "copy_track", "tag_hevc"]
 
-_MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
 ALPHA_TAG = "alpha_mode"
 """The tag by which WebM says that pictures have alpha; its letters may be capitals."""
 _OWN_METADATA = frozenset(
@@ -59,7 +60,7 @@ def content_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 def tag_hevc(container: OutputContainer, stream: Stream) -> None:
     """Apple's players want HEVC tagged hvc1; FFmpeg's default is hev1."""
     context = stream.codec_context
-    if context is None or container.format.name not in _MP4_FAMILY:
+    if context is None or container.format.name not in MP4_FAMILY:
         return
     if context.codec.canonical_name == "hevc":
         context.codec_tag = "hvc1"
