@@ -12,7 +12,7 @@ from av.container import OutputContainer
 from ..errors import VideoError
 from .source import one_line
 
-__all__ = ["MP4_FAMILY", "container_of", "open_target"]
+__all__ = ["MP4_FAMILY", "container_of", "keeps_phone_keys", "open_target"]
 
 MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
 """FFmpeg's names of the containers that are written as MP4 is."""
@@ -45,6 +45,11 @@ def container_of(target: Path | str, name: str | None) -> str:
         ) from error
 
 
+def keeps_phone_keys(container: str, metadata: Mapping[str, str]) -> bool:
+    """Whether there is metadata that only phones write, and a container that holds it."""
+    return container in MP4_FAMILY and any(key.startswith(_PHONE_KEYS) for key in metadata)
+
+
 def open_target(
     file: Path | IO[bytes], container: str, metadata: Mapping[str, str], *, named: Path | str
 ) -> OutputContainer:
@@ -65,7 +70,7 @@ def open_target(
     if container in MP4_FAMILY:
         # Moving the index to the front needs a file that can be read again.
         flags = ["+faststart"] if isinstance(file, Path) else []
-        if any(key.startswith(_PHONE_KEYS) for key in metadata):
+        if keeps_phone_keys(container, metadata):
             flags.append("+use_metadata_tags")
         if flags:
             options["movflags"] = "".join(flags)

@@ -28,7 +28,7 @@ _HOLDERS = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
 """Containers that hold much, and their suffixes."""
 _PICTURES_ONLY = frozenset({"yuv4mpegpipe", "rawvideo", "h264", "hevc", "image2"})
 """Containers that nobody expects to hold more than pictures."""
-_NEEDED = frozenset({"audio", "subtitle", "video"})
+_NEEDED = frozenset({"audio", "subtitle", "video", "attachment"})
 """Kinds of tracks that are not given up unasked."""
 
 
@@ -190,7 +190,8 @@ def _given_up(
             f"{plan.name} cannot be stored in {container}; write {' or '.join(holders)}, or allow "
             "losing it with --drop"
         )
-    why = "" if _is_known(source) else ", and there is no decoder for it"
+    decodable = _is_known(source) or source.type == "attachment"
+    why = "" if decodable else ", and there is no decoder for it"
     return replace(plan, reason=f"it cannot be stored in {container}{why}")
 
 

@@ -13,7 +13,7 @@ import av
 
 from ..restorers import Restorer
 from .containers import container_of
-from .encoder import announce_limits, encoder_named, working_format
+from .encoder import announce_limits, check_alpha, encoder_named, working_format
 from .moment_planes import timing_of
 from .outlet import check_streamable
 from .packets import copy_of
@@ -72,6 +72,7 @@ def planned_job(
     with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
+        check_alpha(reader.facts, reader.working_format, options, container)
         announce_limits(reader.facts, reader.working_format, options)
         plan = make_plan(reader, container, options, timing)
         job = PlannedJob(

@@ -18,18 +18,19 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ..errors import VideoError
-from .containers import open_target
+from .containers import keeps_phone_keys, open_target
 from .encoder import add_encoder
 from .formats import has_alpha, replace_planes
 from .grid import target_unit
 from .other_tracks import OtherTracks
+from .phone_dates import forget_date_key
 from .plan import Action, Plan
 from .reader import Reader, one_line
 from .settings import StreamOptions
 from .settings_tag import with_comment
 from .timeline import Rising
 from .timing import Shown, Timing
-from .tracks import ALPHA_TAG, content_metadata, copy_description, tag_hevc
+from .tracks import ALPHA_TAG, container_metadata, copy_description, tag_hevc
 
 __all__ = ["Writer"]
 
@@ -71,6 +72,8 @@ class Writer:
         self._timing = timing
         self._rising = Rising()
         self._container = open_target(file, plan.container, reader.container.metadata, named=named)
+        phone = keeps_phone_keys(plan.container, reader.container.metadata)
+        self._dated_twice = file if phone and isinstance(file, Path) else None
         self._others = OtherTracks(self._container, timing.slowdown)
         try:
             self._stream = self._add_streams(reader, options, plan)
@@ -140,6 +143,8 @@ class Writer:
                 self._mux(packet)
             self._encode(None)
             self._container.close()
+            if self._dated_twice is not None:
+                forget_date_key(self._dated_twice)
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         packets = self._stream.encode(frame)
@@ -177,7 +182,7 @@ class Writer:
                 case Action.CONVERT:
                     self._others.convert(source, planned.becomes)
         assert encoded is not None
-        metadata = content_metadata(reader.container.metadata)
+        metadata = container_metadata(reader.container.metadata, plan.container)
         self._container.metadata.update(with_comment(metadata, options.settings))
         self._container.set_chapters(
             [
