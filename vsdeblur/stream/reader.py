@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -132,7 +133,7 @@ class Reader:
                 f"no picture of {named(self.path)} can be decoded; the file is damaged or cut short"
             )
         self._delay_to_zero(first, early)
-        self.facts = facts_of(self.container, self.stream, first.frame)
+        self.facts = facts_of(self.container, self.stream, first.frame, first.pixel_shape)
         self._holder = FrameHolder()
         self._fitter = FrameFitter(self.facts.width, self.facts.height)
         if self.single:
@@ -149,7 +150,7 @@ class Reader:
         assert first.frame.pts is not None
         units = -first.frame.pts
         first.frame.pts = self._rising.last = 0
-        early[-1] = Picture(first.frame, Fraction(0), concealed=first.concealed)
+        early[-1] = replace(first, time=Fraction(0))
         for event in early:
             if isinstance(event, TrackPacket):
                 moved = round(units * self._unit / seconds_a_unit(event.packet.stream))
@@ -212,8 +213,9 @@ class Reader:
 
     def _fitted(self, picture: Picture) -> Picture:
         """The picture in the size and format of the first."""
-        frame = convert_frame(self._fitter.fitted(picture.frame), self.working_format)
-        return Picture(frame, picture.time, concealed=picture.concealed)
+        wider = picture.pixel_shape / (self.facts.sample_aspect_ratio or 1)
+        fitted = self._fitter.fitted(picture.frame, wider or Fraction(1))
+        return replace(picture, frame=convert_frame(fitted, self.working_format))
 
     def _check_more(self, more: tuple[Path | str, ...]) -> None:
         """Refuse files whose tracks cannot continue the first one's.
