@@ -67,7 +67,7 @@ class YUVCoding:
         if len(planes) == 1:
             return luma.expand(3, -1, -1).clone()
         chroma = (to_device(planes[1:3], device).float() - self._zero) / self._chroma_span
-        for dim, axis in ((-1, 0), (-2, 1)):
+        for dim, axis in ((-2, 1), (-1, 0)):
             length = luma.shape[dim]
             step = Fraction(1, self.subsampling[axis])
             first = -self.siting[axis] / self.subsampling[axis]
@@ -136,18 +136,20 @@ def _resampled(samples: Tensor, dim: int, length: int, step: Fraction, first: fl
     """
     if step == 1:
         return samples
-    indices, weights = _taps(samples.shape[dim], length, step, first)
-    shape = (-1,) if dim == -1 else (-1, 1)
-    parts = [
-        weight.to(samples.device).view(shape) * samples.index_select(dim, index.to(samples.device))
-        for index, weight in zip(indices, weights, strict=True)
-    ]
-    return torch.stack(parts).sum(0)
+    taps = _taps(samples.shape[dim], length, step, first, dim, samples.device)
+    made: Tensor | None = None
+    for index, weight in taps:
+        part = samples.index_select(dim, index)
+        made = part.mul_(weight) if made is None else made.addcmul_(part, weight)
+    assert made is not None
+    return made
 
 
 @lru_cache(maxsize=32)
-def _taps(count: int, length: int, step: Fraction, first: float) -> tuple[Tensor, Tensor]:
-    """Which samples a new one is made of, and their weights, each (taps, length).
+def _taps(
+    count: int, length: int, step: Fraction, first: float, dim: int, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """For each sample that a new one is made of, which one, (length,), and its weight, to multiply.
 
     Beyond the edges samples are mirrored. Where the new ones lie further apart than those that
     there are, the kernel is as much wider.
@@ -160,7 +162,14 @@ def _taps(count: int, length: int, step: Fraction, first: float) -> tuple[Tensor
     weights = _bicubic((indices - positions) / wider)
     indices = torch.where(indices < 0, -1 - indices, indices)
     indices = torch.where(indices >= count, 2 * count - 1 - indices, indices)
-    return indices.long().clamp(0, count - 1), (weights / weights.sum(0)).float()
+    indices = indices.long().clamp(0, count - 1).to(device)
+    weights = (weights / weights.sum(0)).float().to(device)
+    shape = (-1,) if dim == -1 else (-1, 1)
+    return [
+        (index, weight.view(shape))
+        for index, weight in zip(indices, weights, strict=True)
+        if weight.count_nonzero()
+    ]
 
 
 def _bicubic(distance: Tensor) -> Tensor:
