@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -22,14 +22,16 @@ from ..benchmark.run_benchmark import benchmark
 from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
+from .encoding import EncodingRequest, encoding_options
 from .engines import engines, export
-from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
+from .options import ManyFolders, filter_option, filter_options, parsed
 from .outside import STOPPED, stop_signals, unbroken_stderr
+
+if TYPE_CHECKING:
+    from ..stream import StreamResult
 
 __all__ = ["app", "main"]
 
-SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
-"""Filters that give several frames for each."""
 INCOMPLETE = 1
 """Exit status of `--strict` where the source was not whole."""
 
@@ -87,61 +89,18 @@ app.add_command(benchmark)
 @click.argument("target", metavar="OUT")
 @filter_option(load_manifest())
 @filter_options(load_manifest())
-@click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
-@click.option(
-    "--quality", default=16.0, show_default=True, help="Constant quality (CRF, CQ): less is better."
-)
-@click.option("--preset", help="The encoder's preset.")
-@click.option("--container", help="Container format [default: from OUT's suffix].")
-@click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
-@click.option(
-    "--high-rate", is_flag=True,
-    help=f"({SEVERAL}) Keep the duration, multiply the frame rate [default].",
-)  # fmt: skip
-@click.option(
-    "--slow-motion", is_flag=True,
-    help=f"({SEVERAL}) Keep the frame rate, multiply the duration; without sound.",
-)  # fmt: skip
-@click.option(
-    "--stretch-audio", is_flag=True,
-    help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
-)  # fmt: skip
+@encoding_options
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists, by what is complete.")
-@click.option(
-    "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
-)
-@click.option(
-    "--drop", is_flag=True, help="Give up tracks that OUT's container cannot hold, and another can."
-)
-@click.option(
-    "--max-megapixels", type=click.FloatRange(min=0), default=300.0, show_default=True,
-    help="Still pictures with more are refused.",
-)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what becomes of each track, and do nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
-@click.option(
-    "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
-)
 def restore(
     source: str,
     target: str,
     filter_name: str,
-    codec: str,
-    quality: float,
-    preset: str | None,
-    container: str | None,
-    pixel_format: str | None,
-    high_rate: bool,
-    slow_motion: bool,
-    stretch_audio: bool,
     overwrite: bool,
-    join: tuple[str, ...],
-    drop: bool,
-    max_megapixels: float,
     dry_run: bool,
     strict: bool,
-    allow_playlist: bool,
-    **given: str | None,
+    **given: Any,  # noqa: ANN401
 ) -> int:
     """Restore a video, or a still picture.
 
@@ -150,34 +109,23 @@ def restore(
     file.
     """
     facts = load_manifest().filter(filter_name)
+    encoding = EncodingRequest.taken_from(given, facts)
     options = parsed(facts, given)
-    check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
     threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
-    from ..stream import StreamOptions, plan_file, restore_file, settings_text
+    from ..stream import plan_file, restore_file, settings_text
     from ..stream.paths import check_paths
     from .progress import StreamBar
 
     overwrite = overwrite or dry_run or _may_replace(target)
-    for each in (source, *join):
+    for each in (source, *encoding.fields["join"]):
         check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
-    stream_options = StreamOptions(
-        codec=codec,
-        quality=quality,
-        preset=preset,
-        container=container,
-        pixel_format=pixel_format,
+    stream_options = encoding.options(
         scene_threshold=threshold,
-        slow_motion=slow_motion,
-        stretch_audio=stretch_audio,
         overwrite=overwrite,
-        join=join,
-        drop=drop,
-        max_megapixels=max_megapixels,
-        allow_playlist=allow_playlist,
         settings=settings_text(filter_name, options, restorer.device),
     )
     if dry_run:
@@ -186,6 +134,11 @@ def restore(
         return 0
     with StreamBar(_console()) as bar:
         result = restore_file(source, target, restorer, stream_options, bar.update)
+    return _told(result, strict=strict)
+
+
+def _told(result: StreamResult, *, strict: bool) -> int:
+    """Say what was done; the return value is the exit status."""
     written = "stdout" if str(result.target) == "-" else result.target
     if result.frames_out:
         _say(f"{written}: {result.frames_out} frames")
