@@ -27,6 +27,11 @@ OPTIONS = (
         help="Constant quality (CRF, CQ): less is better.",
     ),
     click.option("--preset", help="The encoder's preset."),
+    click.option(
+        "--encoder-option", "encoder_options", multiple=True, metavar="NAME=VALUE",
+        help="Further option of the encoder, such as crf=20 or x264-params=keyint=50; may be "
+        "repeated, and wins over the options above.",
+    ),
     click.option("--container", help="Container format [default: from OUT's suffix]."),
     click.option("--pixel-format", help="Pixel format of the output [default: the source's]."),
     click.option(
@@ -45,6 +50,15 @@ OPTIONS = (
         "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
     ),
     click.option(
+        "--audio", default="all", show_default=True, metavar="TRACKS",
+        help="Sound to keep: all, none, or numbers and languages, each with the codec it is to "
+        "have if that is another: 1,eng or 1:aac@192k,2:copy.",
+    ),
+    click.option(
+        "--subtitles", default="all", show_default=True, metavar="TRACKS",
+        help="Subtitles to keep, likewise: eng:srt.",
+    ),
+    click.option(
         "--drop", is_flag=True,
         help="Give up tracks that OUT's container cannot hold, and another can.",
     ),
@@ -58,7 +72,7 @@ OPTIONS = (
 )  # fmt: skip
 FIELDS = (
     "codec", "quality", "preset", "container", "pixel_format", "slow_motion", "stretch_audio",
-    "join", "drop", "max_megapixels", "allow_playlist",
+    "join", "audio", "subtitles", "drop", "max_megapixels", "allow_playlist",
 )  # fmt: skip
 """Options that are fields of `StreamOptions`."""
 
@@ -84,8 +98,11 @@ class EncodingRequest:
         Raises:
             OptionError: They do not go together, or not with the filter.
         """
+        from ..stream.encoder_options import parse_encoder_options
+
         high_rate = given.pop("high_rate")
         fields = {name: given.pop(name) for name in FIELDS}
+        fields["encoder_options"] = parse_encoder_options(given.pop("encoder_options"))
         _check_speed(
             facts,
             high_rate=high_rate,

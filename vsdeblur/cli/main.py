@@ -115,11 +115,13 @@ def restore(
     from ..restorers import load_restorer
     from ..stream import plan_file, restore_file, settings_text
     from ..stream.paths import check_paths
+    from ..stream.planning import check_options
     from .progress import StreamBar
 
     overwrite = overwrite or dry_run or _may_replace(target)
     for each in (source, *encoding.fields["join"]):
         check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
+    check_options(encoding.options())
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )

@@ -107,7 +107,7 @@ class _Job:
         self._frames = self._refused = 0
         self._warnings: list[str] = []
         for track in planned.plan.tracks:
-            if track.action is Action.DROP:
+            if track.action is Action.DROP and not track.asked:
                 self._warn(f"{track.name} is left out: {track.reason}")
             elif track.action is Action.CONVERT and planned.timing.slowdown == 1:
                 log.info("%s becomes %s", track.name, track.becomes)

@@ -37,6 +37,10 @@ class StreamOptions:
     """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
+    audio: str = "all"
+    """Which sound is wanted, and in what codec: see `parse_track_choices`."""
+    subtitles: str = "all"
+    """Which subtitles are wanted, likewise."""
     drop: bool = False
     """Whether tracks are given up that the container cannot hold and another one could."""
     max_megapixels: float = 300
