@@ -38,6 +38,10 @@ class Chosen:
         """The windows that may be changed, (self.num, ...)."""
         return batch[self.rows]
 
+    def others(self, batch: Tensor, step: int) -> Tensor:
+        """For each of these windows the one so many places before it, (self.num, ...)."""
+        return batch[(self.rows - step) % len(batch)]
+
     def amend(self, batch: Tensor, changed: Tensor) -> Tensor:
         """The batch with these windows as changed; the same shape and type."""
         taken = self._is_taken.view(-1, *[1] * (batch.dim() - 1))

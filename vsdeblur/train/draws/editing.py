@@ -35,7 +35,7 @@ def cuts(
     )
     mine = chosen.of(blurred)
     for is_alien, step in ((is_before, 1), (is_after, 2)):
-        theirs = chosen.of(blurred.roll(step, 0))
+        theirs = chosen.others(blurred, step)
         mine = torch.where(is_alien[..., None, None] & view[:, None], theirs, mine)
     return chosen.amend(blurred, mine), sharp
 
@@ -61,7 +61,7 @@ def dissolves(
     part = (middle + speed * offset).clamp(0, 1)[..., None, None]
 
     def mixed(windows: Tensor, part: Tensor) -> Tensor:
-        others = chosen.of(windows.roll(1, 0)) * light
+        others = chosen.others(windows, 1) * light
         return chosen.amend(windows, torch.lerp(chosen.of(windows).float(), others.float(), part))
 
     return mixed(blurred, part), mixed(sharp, middle[..., None, None])
