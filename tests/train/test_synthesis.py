@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vsdeblur.train.synthesis.windows import BlurSettings, degrade, synthesize
+from vsdeblur.train.synthesis.camera import Draw
+from vsdeblur.train.synthesis.windows import BlurSettings, blur_lengths, degrade, synthesize
 
 SETTINGS = BlurSettings(size=48, margin=24, max_blur=12, still_share=0, highlight_share=0)
 
@@ -130,3 +131,38 @@ def test_noise_has_the_strength_asked_for_and_is_quantised():
     noisy = degrade(grey, generator, min_sigma=0.02, max_sigma=0.02)
     assert 0.02 * 0.7 * 0.9 < noisy.std() < 0.02 * 1.1  # shot noise is weaker in grey than white
     torch.testing.assert_close(noisy * 255, (noisy * 255).round(), rtol=0, atol=1e-4)
+
+
+def test_a_lamp_brighter_than_white_leaves_a_white_streak():
+    """Light is averaged first and clipped afterwards."""
+    settings = replace(SETTINGS, object_share=0, linear_share=1, exposure=(1.0, 1.0), max_blur=12,
+                       blur_exponent=0.1)  # fmt: skip
+    photo = torch.full((1, 1, settings.patch_size, settings.patch_size), 0.05)
+    white = {}
+    for code in (1.0, 5.0):
+        photo[..., 46:49, 46:49] = code
+        exposure = synthesize(photo, photo, settings, torch.Generator().manual_seed(5))
+        white[code] = int((exposure.blurred[0, 2] > 0.99).sum())
+        assert (exposure.sharp > 0.99).sum() == 9
+    assert white[1.0] == 0
+    assert white[5.0] > 9
+
+
+def test_an_instant_shutter_freezes_what_moves():
+    settings = replace(SETTINGS, instant_share=1.0, max_blur=12, blur_exponent=0.1)
+    exposure = exposure_of(settings)
+    torch.testing.assert_close(exposure.blurred[:, 2], exposure.sharp, rtol=0, atol=1e-5)
+    assert (exposure.blurred[:, 3] - exposure.sharp).abs().mean() > 0.02
+    assert exposure.flow.abs().max() < 1e-4
+
+
+def test_long_blur_is_longer():
+    def lengths(settings):
+        draws = [Draw(torch.zeros(1), torch.Generator().manual_seed(seed)) for seed in range(300)]
+        return torch.cat([blur_lengths(draw, settings, 4)[0] for draw in draws])
+
+    usual, longer = (lengths(replace(SETTINGS, long_share=share)) for share in (0.0, 1.0))
+    some = lengths(replace(SETTINGS, long_share=0.5))
+    assert usual.mean() * 1.15 < longer.mean()
+    assert usual.mean() < some.mean() < longer.mean()
+    assert longer.max() <= SETTINGS.max_blur

@@ -26,6 +26,8 @@ class SourceSettings:
     """How much of the material comes from here, in relation to the other sources given."""
     concert_share: float = 0.0
     """Share of the windows made from photos that are lit like a concert."""
+    lamp_share: float = 0.0
+    """Share of those whose highlights and added lamps are brighter than white."""
 
 
 @dataclass(frozen=True, kw_only=True)

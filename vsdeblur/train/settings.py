@@ -50,8 +50,14 @@ class BlurSettings:
     """Longest blur of the middle frame, in pixels."""
     blur_exponent: float = 2.0
     """Blur length is max_blur * u**blur_exponent, u uniform: above 1, short blur is commoner."""
+    long_share: float = 0.0
+    """Share of the groups of windows whose blur is drawn with `long_exponent` in its place."""
+    long_exponent: float = 1.4
+    """Smaller than `blur_exponent`: longer blur is commoner."""
     still_share: float = 0.06
     """Share of windows in which the camera stands still."""
+    instant_share: float = 0.0
+    """Share of windows whose shutter is open for an instant: all moves, and nothing blurs."""
     object_share: float = 0.4
     """Share of windows with a moving object in front."""
     exposure: tuple[float, float] = (0.35, 1.0)

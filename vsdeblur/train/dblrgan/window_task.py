@@ -120,10 +120,9 @@ class WindowTask:
         sources: list[tuple[Source, float]] = []
         for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
             settings = stage.sources[name]
-            sources.append(
-                (PhotoSource(photos, stage.blur, settings.concert_share), settings.weight)
-            )
+            windows = PhotoSource(photos, stage.blur, settings.concert_share, settings.lamp_share)
+            sources.append((windows, settings.weight))
         for name, videos in self._material.videos.items():
-            windows = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)
-            sources.append((windows, stage.sources[name].weight))
+            footage = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)
+            sources.append((footage, stage.sources[name].weight))
         return sources

@@ -15,6 +15,7 @@ from ...standards import BT601
 from ..settings import BlurSettings
 from .camera import Draw
 from .concert import concert_look
+from .lamps import with_lamps
 from .windows import synthesize
 
 __all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "luma_of_rgb"]
@@ -46,17 +47,26 @@ class PhotoSource:
         photos: The photos.
         blur: What the blur is drawn from.
         concert_share: Share of the windows that are lit like a concert.
+        lamp_share: Share of the windows with lamps and highlights brighter than white.
     """
 
-    def __init__(self, photos: PhotoSet, blur: BlurSettings, concert_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        photos: PhotoSet,
+        blur: BlurSettings,
+        concert_share: float = 0.0,
+        lamp_share: float = 0.0,
+    ) -> None:
         self._photos = photos
         self._blur = blur
         self._concert_share = concert_share
+        self._lamp_share = lamp_share
 
     def windows(self, num: int, generator: torch.Generator, on_device: torch.Generator) -> Windows:
         """Make windows; see `Source.windows`."""
         patches = self._photos.patches(2 * num, generator)
         draw = Draw(patches, on_device)
+        patches = with_lamps(patches, draw, self._lamp_share)
         background, foreground, is_concert = concert_look(
             patches[:num], patches[num:], draw, self._concert_share
         )

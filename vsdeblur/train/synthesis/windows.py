@@ -55,7 +55,9 @@ def synthesize(
     """Blur a batch of sharp patches.
 
     Args:
-        background: (N, C, P, P), gamma-encoded, in [0, 1]; P = `settings.patch_size`.
+        background: (N, C, P, P), gamma-encoded, P = `settings.patch_size`; 1 = white, and above
+            it where light is brighter: that is averaged first and clipped afterwards, as a sensor
+            does, so that a lamp leaves a streak as white as itself.
         foreground: (N, C, P, P), other patches, from which the moving objects are cut.
         settings: What the blur is drawn from.
         generator: Source of randomness, on the same device.
@@ -77,6 +79,9 @@ def synthesize(
         boost(background**encoding), torch.cat([boost(foreground**encoding), mask], 1), settings
     )
 
+    if settings.instant_share:
+        is_instant = draw.uniform(0, 1, num) < settings.instant_share
+        exposure = exposure.where(~is_instant, 0)
     times, per_frame = _subframe_times(settings, exposure, camera, moving)
     blurred = scene.average(camera, moving, times, per_frame)
     decode = 1 / encoding
@@ -123,7 +128,11 @@ def blur_lengths(draw: Draw, settings: BlurSettings, num: int) -> tuple[Tensor, 
     One level is drawn for the batch and each window stays within a factor of two of it, because
     the longest path sets the number of views that all of them pay for.
     """
-    level = settings.max_blur * draw.uniform(0, 1, 1) ** settings.blur_exponent
+    exponent: Tensor | float = settings.blur_exponent
+    if settings.long_share:
+        is_long = draw.uniform(0, 1, 1) < settings.long_share
+        exponent = torch.where(is_long, settings.long_exponent, settings.blur_exponent)
+    level = settings.max_blur * draw.uniform(0, 1, 1) ** exponent
     length = level * draw.uniform(0.5, 1, num) * (draw.uniform(0, 1, num) >= settings.still_share)
     return length, level * draw.uniform(0.2, 1, num)
 
@@ -146,6 +155,6 @@ def _highlight_boost(
     gain = draw.uniform(1, 6, num)[:, None, None, None] * (chosen & (encoding > 1))
 
     def boost(light: Tensor) -> Tensor:
-        return light * (1 + gain * ((light - 0.7) / 0.3).clamp_min(0) ** 2)
+        return light * (1 + gain * ((light - 0.7) / 0.3).clamp(0, 1) ** 2)
 
     return boost
