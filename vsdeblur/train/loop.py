@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import DataError, OptionError
 from ..registry import RECORDS, FilterPart
 from ..runtime.speed import flops_per_sample, matrix_rate
+from .pool import num_parts
 from .recipe import Recipe
 from .run_folder import RunFolder, RunLog
 from .run_options import TrainOptions, TrainProgress
@@ -117,10 +118,11 @@ def _check_folder(
 def _fabric(stages: Sequence[Recipe], options: TrainOptions) -> fabric_library.Fabric:
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", options.devices))  # set by torchrun
     for stage in stages:
-        if stage.batch_size % devices:
+        parts = num_parts(stage.batch_size)
+        if parts % devices:
             raise DataError(
                 f"recipe {stage.name!r} has batches of {stage.batch_size}, which {devices} devices "
-                "cannot share evenly; use a number of devices that divides it"
+                f"cannot share evenly; use a number of devices that divides {parts}"
             )
     fabric = fabric_library.Fabric(
         accelerator=options.accelerator,

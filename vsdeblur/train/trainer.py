@@ -15,10 +15,11 @@ from ..errors import DataError
 from ..models import MODELS
 from ..runtime.weights import load_network
 from .muon import Muon
+from .pool import Share
 from .recipe import Recipe
 from .schedule import Schedule
 
-__all__ = ["Trainer", "build_network"]
+__all__ = ["Trainer", "build_network", "share_of"]
 
 
 class Trainer(ABC):
@@ -157,6 +158,11 @@ class Trainer(ABC):
             optimizer.load_state_dict(saved)
         if self.critic:
             self.critic.load(state["critic"])
+
+
+def share_of(fabric: fabric_library.Fabric) -> Share:
+    """Which places of a batch are this process's."""
+    return Share(fabric.global_rank, fabric.world_size, fabric.all_gather)  # type: ignore[arg-type]
 
 
 def build_network(recipe: Recipe) -> nn.Module:
