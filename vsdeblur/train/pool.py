@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from .crops import Crops
-from .settings import PoolSettings
-from .synthesis.windows import degrade
+from .footage import as_recorded
+from .settings import DrawSettings, PoolSettings
 
 __all__ = ["GROUP", "Made", "Maker", "Share", "WindowPool", "num_parts"]
 
@@ -89,6 +89,7 @@ class WindowPool:
         seed: Decides everything that is drawn.
         device: Where windows are made and kept.
         share: Which places of the batch are drawn here.
+        draws: What footage does to crops.
         in_time: Whether planes follow each other in time; colours do not.
         kept_as: Number format of sharp windows in the pool: torch.half, or torch.uint8.
     """
@@ -103,6 +104,7 @@ class WindowPool:
         seed: int,
         device: torch.device | str = "cpu",
         share: Share = Share(),
+        draws: DrawSettings = DrawSettings(),
         in_time: bool = True,
         kept_as: torch.dtype = torch.half,
     ) -> None:
@@ -114,6 +116,7 @@ class WindowPool:
         self._seed = seed
         self._device = torch.device(device)
         self._share = share
+        self._draws = draws
         self._in_time = in_time
         self._kept_as = kept_as
         self._group = GROUP.get(self._device.type, GROUP["cpu"])
@@ -148,13 +151,15 @@ class WindowPool:
     def _degraded(
         self, parts: Sequence[Tensor], chance: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, ...]:
-        """What the camera makes of crops: darkened, noisy, of 8 bit."""
+        """Crops as the network sees them: darkened, and as they are recorded."""
         blurred, sharp, max_noise, *flows = parts
         is_dark = chance[0] < self._settings.darken_share
         gain = torch.where(is_dark, 0.15 + 0.85 * chance[1], 1.0)[:, None, None, None]
         blurred, sharp = (_unpacked(part) * gain for part in (blurred, sharp))
-        noisy = degrade(blurred, generator, max_sigma=max_noise[:, None, None, None])
-        return noisy, sharp, *(flow.float() for flow in flows)
+        recorded = as_recorded(
+            blurred, sharp, max_noise, self._draws, generator, in_time=self._in_time
+        )
+        return *recorded, *(flow.float() for flow in flows)
 
     def _drawn(self, chance: Tensor) -> Tensor:
         """Which windows the crops are of, (N,), from uniform numbers."""

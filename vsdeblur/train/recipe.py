@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .settings import BlurSettings, PairSettings, PoolSettings, SequenceSettings
+from .settings import BlurSettings, DrawSettings, PairSettings, PoolSettings, SequenceSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 
@@ -100,6 +100,7 @@ class Recipe:
     """Decides initial weights and all training material."""
     blur: BlurSettings = field(default_factory=BlurSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    draws: DrawSettings = field(default_factory=DrawSettings)
     pairs: PairSettings = field(default_factory=PairSettings)
     sequence: SequenceSettings | None = None
     """What `sequence` is trained for; none = the paper's first stage, or another filter."""
@@ -146,6 +147,7 @@ def _recipe(values: dict[str, Any], path: Path) -> Recipe:
     sections = {
         "blur": BlurSettings,
         "pool": PoolSettings,
+        "draws": DrawSettings,
         "pairs": PairSettings,
         "adversarial": AdversarialSettings,
         "sequence": SequenceSettings,

@@ -127,6 +127,7 @@ class WindowTask:
             seed=stage.seed,
             device=fabric.device,
             share=share_of(fabric),
+            draws=stage.draws,
         )
 
     def _sources(self, stage: Recipe, device: torch.device) -> list[tuple[Source, float]]:
