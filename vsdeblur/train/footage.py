@@ -1,7 +1,8 @@
-"""What becomes of crops between the shutter and the network, in the order in which footage meets it.
+"""What becomes of crops between the shutter and the network.
 
-Lights flash, an editor cuts, a camera sharpens and adds noise, a codec codes, a player repeats
-frames: each draw changes a share of a batch, all at once on its device.
+In the order in which footage meets it: lights flash, an editor cuts, a camera sharpens and adds
+noise, a codec codes, a player repeats frames. Each draw changes a share of a batch, all at once on
+its device.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class WindowPool:
         seed: Decides everything that is drawn.
         device: Where windows are made and kept.
         share: Which places of the batch are drawn here.
-        draws: What footage does to crops.
+        draws: What footage does to crops; None = nothing.
         in_time: Whether planes follow each other in time; colours do not.
         kept_as: Number format of sharp windows in the pool: torch.half, or torch.uint8.
     """
@@ -104,7 +104,7 @@ class WindowPool:
         seed: int,
         device: torch.device | str = "cpu",
         share: Share = Share(),
-        draws: DrawSettings = DrawSettings(),
+        draws: DrawSettings | None = None,
         in_time: bool = True,
         kept_as: torch.dtype = torch.half,
     ) -> None:
@@ -116,7 +116,7 @@ class WindowPool:
         self._seed = seed
         self._device = torch.device(device)
         self._share = share
-        self._draws = draws
+        self._draws = draws or DrawSettings()
         self._in_time = in_time
         self._kept_as = kept_as
         self._group = GROUP.get(self._device.type, GROUP["cpu"])

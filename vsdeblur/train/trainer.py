@@ -30,6 +30,7 @@ class Trainer(ABC):
         fabric: Where and in what precision it runs.
         init: Weights to start from; None = random ones.
         compiled: Compile the network with torch.compile.
+        by_clock: The learning rate falls to zero as time runs out, whatever the steps.
 
     Raises:
         WeightsError: The weights are missing, damaged or of another model.
@@ -42,6 +43,7 @@ class Trainer(ABC):
         init: Path | None = None,
         *,
         compiled: bool = False,
+        by_clock: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
@@ -54,7 +56,7 @@ class Trainer(ABC):
         self.optimizers = _optimizers(part, recipe)
         self.fabric = fabric
         self.step = 0
-        self.schedule = Schedule(recipe)
+        self.schedule = Schedule(recipe, by_clock=by_clock)
         if fabric.device.type == "cuda" and fabric.world_size > 1:
             part = nn.SyncBatchNorm.convert_sync_batchnorm(part)
         # Fabric compiles what it is given a compiled form of, behind its own wrapper.

@@ -103,10 +103,10 @@ class WindowTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
     ) -> WindowTrainer:
         """The network, and the discriminator if the stage has one."""
-        trainer = WindowTrainer(stage, fabric, init, compiled=compiled)
+        trainer = WindowTrainer(stage, fabric, init, **options)
         settings = stage.adversarial
         if settings:
             network = FrameDiscriminator(
