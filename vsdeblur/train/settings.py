@@ -8,6 +8,7 @@ __all__ = [
     "ADVERSARIAL_WEIGHT",
     "FLOW_WEIGHT",
     "BlurSettings",
+    "DrawSettings",
     "PairSettings",
     "PoolSettings",
     "SequenceSettings",
@@ -73,6 +74,26 @@ class BlurSettings:
     def patch_size(self) -> int:
         """Height and width of the photo patches that `synthesize` wants."""
         return self.size + 2 * self.margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawSettings:
+    """Shares of a batch that footage does things to, 0 to 1; what each is stands in `draws`."""
+
+    flashes: float = 0.0
+    """Frames lit unlike each other, as under strobes."""
+    dissolves: float = 0.0
+    """One window turning into another."""
+    cuts: float = 0.0
+    """Frames of another scene on one side, or on both."""
+    sharpened: float = 0.0
+    """Sharpened as cameras do, the sharp partners too."""
+    grain: float = 0.0
+    """Film grain, which is to stay."""
+    compressed: float = 0.0
+    """Coded in blocks, as JPEG and video are."""
+    missing_neighbours: float = 0.0
+    """Frames repeated in place of neighbours."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ class Task(Protocol):
         ...
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
     ) -> Trainer:
         """The networks and optimisers of a stage."""
         ...

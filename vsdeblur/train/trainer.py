@@ -15,10 +15,11 @@ from ..errors import DataError
 from ..models import MODELS
 from ..runtime.weights import load_network
 from .muon import Muon
+from .pool import Share
 from .recipe import Recipe
 from .schedule import Schedule
 
-__all__ = ["Trainer", "build_network"]
+__all__ = ["Trainer", "build_network", "share_of"]
 
 
 class Trainer(ABC):
@@ -29,6 +30,7 @@ class Trainer(ABC):
         fabric: Where and in what precision it runs.
         init: Weights to start from; None = random ones.
         compiled: Compile the network with torch.compile.
+        by_clock: The learning rate falls to zero as time runs out, whatever the steps.
 
     Raises:
         WeightsError: The weights are missing, damaged or of another model.
@@ -41,6 +43,7 @@ class Trainer(ABC):
         init: Path | None = None,
         *,
         compiled: bool = False,
+        by_clock: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
@@ -53,7 +56,7 @@ class Trainer(ABC):
         self.optimizers = _optimizers(part, recipe)
         self.fabric = fabric
         self.step = 0
-        self.schedule = Schedule(recipe)
+        self.schedule = Schedule(recipe, by_clock=by_clock)
         if fabric.device.type == "cuda" and fabric.world_size > 1:
             part = nn.SyncBatchNorm.convert_sync_batchnorm(part)
         # Fabric compiles what it is given a compiled form of, behind its own wrapper.
@@ -157,6 +160,11 @@ class Trainer(ABC):
             optimizer.load_state_dict(saved)
         if self.critic:
             self.critic.load(state["critic"])
+
+
+def share_of(fabric: fabric_library.Fabric) -> Share:
+    """Which places of a batch are this process's."""
+    return Share(fabric.global_rank, fabric.world_size, fabric.all_gather)  # type: ignore[arg-type]
 
 
 def build_network(recipe: Recipe) -> nn.Module:

@@ -149,15 +149,15 @@ class BRMRTask:
         )
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
     ) -> Trainer:
         """The generator of the stage and its critic."""
         settings = stage.adversarial
         assert settings is not None
         if stage.stage == "critic":
-            return CriticTrainer(stage, fabric, init, compiled=compiled)
+            return CriticTrainer(stage, fabric, init, **options)
         kind = PatchTrainer if stage.stage == "patch" else ImageTrainer
-        trainer = kind(stage, fabric, init, compiled=compiled)
+        trainer = kind(stage, fabric, init, **options)
         assert isinstance(trainer.network, BRMRNetworks)
         network = trainer.network.d_image
         if stage.stage == "patch":

@@ -9,15 +9,16 @@ import lightning_fabric as fabric_library
 import torch
 from torch import Tensor, nn
 
+from ...data.psnr import luma_psnr
 from ...models.dblrnet import FastDBLRNet
 from ...models.discriminator import FrameDiscriminator
 from ..losses import LOSSES
 from ..material import Material
-from ..pool import WindowPool
+from ..pool import Made, Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
 from ..synthesis.sources import PhotoSource, Source, VideoSource
-from ..trainer import Trainer
+from ..trainer import Trainer, share_of
 from ..validation import Score, ValidationSet, write_comparison
 from .adversarial import WindowCritic
 from .widening import start_from_fast
@@ -52,6 +53,18 @@ class WindowTrainer(Trainer):
         self.critic.learn(sharp, restored)
         adversarial: Tensor = self.critic.judge(restored)
         return loss + self.recipe.adversarial.weight * adversarial
+
+
+def window_maker(source: Source) -> Maker:
+    """A source of windows for the pool."""
+
+    def make(num: int, generator: torch.Generator, on_device: torch.Generator) -> Made:
+        windows = source.windows(num, generator, on_device)
+        middle = windows.blurred.shape[1] // 2
+        psnr = luma_psnr(windows.blurred[:, middle : middle + 1], windows.sharp)
+        return Made(windows.blurred, windows.sharp, psnr, windows.is_concert)
+
+    return make
 
 
 class _WindowValidation:
@@ -90,10 +103,10 @@ class WindowTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
     ) -> WindowTrainer:
         """The network, and the discriminator if the stage has one."""
-        trainer = WindowTrainer(stage, fabric, init, compiled=compiled)
+        trainer = WindowTrainer(stage, fabric, init, **options)
         settings = stage.adversarial
         if settings:
             network = FrameDiscriminator(
@@ -107,13 +120,14 @@ class WindowTask:
         del folder
         fabric = trainer.fabric
         return WindowPool(
-            self._sources(stage, fabric.device),
+            [(window_maker(s), weight) for s, weight in self._sources(stage, fabric.device)],
             stage.pool,
             batch_size=stage.batch_size,
             crop=stage.crop,
             seed=stage.seed,
             device=fabric.device,
-            share=(fabric.global_rank, fabric.world_size),
+            share=share_of(fabric),
+            draws=stage.draws,
         )
 
     def _sources(self, stage: Recipe, device: torch.device) -> list[tuple[Source, float]]:

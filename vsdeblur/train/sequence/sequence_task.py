@@ -184,10 +184,10 @@ class SequenceTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
     ) -> SequenceTrainer:
         """The generator, and the discriminator if the stage needs one."""
-        trainer = SequenceTrainer(stage, fabric, init, compiled=compiled)
+        trainer = SequenceTrainer(stage, fabric, init, **options)
         settings = trainer.settings
         if self._raft is not None and settings.flow:
             trainer.flow = self._raft.to(fabric.device)

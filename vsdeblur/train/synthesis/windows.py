@@ -102,13 +102,13 @@ def degrade(
     generator: torch.Generator,
     *,
     min_sigma: float = 0.0,
-    max_sigma: float = 0.02,
+    max_sigma: float | Tensor = 0.02,
 ) -> Tensor:
     """Add sensor noise and quantise to 8 bit; (N, ...) in [0, 1], same out.
 
     Noise variance has a constant part and one that grows with brightness (shot noise). Half of
-    the windows are nearly clean. `min_sigma` and `max_sigma` bound the standard deviation at
-    white.
+    the windows are nearly clean. `min_sigma` and `max_sigma`, of all or of each, (N, 1, ...),
+    bound the standard deviation at white.
     """
     draw = Draw(blurred, generator)
     per_window = (len(blurred), *[1] * (blurred.dim() - 1))

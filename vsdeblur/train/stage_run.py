@@ -1,0 +1,154 @@
+"""A stage of a run on its way: updates, evaluations, checkpoints, reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ..runtime.speed import flops_per_sample, matrix_rate
+from .clock import Clock
+from .run_folder import RunFolder, RunLog
+from .run_options import TrainOptions, TrainProgress
+from .task import Pool, Validation
+from .trainer import Trainer
+from .validation import Score
+
+__all__ = ["StageRun"]
+
+
+class StageRun:
+    """A stage of a run. With several devices all update; the first one evaluates and decides.
+
+    Args:
+        trainer: What is trained.
+        folder: Where checkpoints and weights go.
+        options: Of the run.
+        report: Called with every report.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        folder: RunFolder,
+        options: TrainOptions,
+        report: Callable[[TrainProgress], None],
+    ) -> None:
+        self._trainer = trainer
+        self.validation: Validation | None = None  # the first device's affair
+        self._folder = folder
+        self._options = options
+        self._report = report
+        self._seconds = {"data": 0.0, "update": 0.0, "evaluation": 0.0}
+        self._since = time.monotonic()
+        self._losses: list[Tensor] = []  # since the last report
+        self._flops = 0.0
+        self._matrix_rate = 1.0
+        self._loss_sum, self._loss_count = 0.0, 0  # since the last evaluation
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps are done, or the time it was annealed in; or an early stop is due."""
+        return self._trainer.schedule.is_done(self._trainer.step)
+
+    def go(self, pool: Pool, clock: Clock, *, judge_start: bool) -> None:
+        """Update until the stage is finished or its time is over.
+
+        Args:
+            pool: Draws the batches.
+            clock: Tells the time.
+            judge_start: Evaluate before the first step: what comes must be better than that.
+        """
+        trainer, options = self._trainer, self._options
+        log = RunLog(self._folder.path) if trainer.fabric.is_global_zero else None
+        self._since = time.monotonic()
+        try:
+            if judge_start and trainer.step == 0:
+                self._evaluate(clock)
+            while not self.is_finished:
+                batch = self._timed("data", pool.batch, trainer.step)
+                if not self._flops:
+                    self._measure_device(batch[0])
+                    self._since = time.monotonic()
+                clock.begin()
+                self._losses.append(self._timed("update", trainer.update, *batch))
+                over = self._is_over(clock)
+                due = trainer.step % options.eval_steps == 0 or self.is_finished or over
+                if trainer.step % options.log_steps == 0 or due:
+                    self._tell(log, clock, evaluate=due)
+                if over:
+                    break
+        except KeyboardInterrupt:
+            if log:
+                self._folder.save(trainer.state(), is_best=False)
+            raise
+        finally:
+            if log:
+                log.close()
+
+    def _is_over(self, clock: Clock) -> bool:
+        """Whether no time is left, as the first device sees it; anneals by its clock."""
+        fabric, part = self._trainer.fabric, clock.part_over
+        if fabric.world_size > 1:
+            part = fabric.broadcast(part)
+        if self._options.anneal:
+            self._trainer.schedule.anneal_to(part)
+        return part >= 1
+
+    def _tell(self, log: RunLog | None, clock: Clock, *, evaluate: bool) -> None:
+        """Report the mean loss since the last time, after an evaluation if one is due."""
+        trainer = self._trainer
+        loss = float(trainer.fabric.all_reduce(sum(self._losses) / len(self._losses)))  # type: ignore[arg-type]
+        self._loss_sum += loss * len(self._losses)
+        self._loss_count += len(self._losses)
+        # Reading the loss waited for the device: only the clock on the wall knows the rate.
+        rate = trainer.recipe.batch_size * len(self._losses) / (time.monotonic() - self._since)
+        score = self._timed("evaluation", self._evaluate, clock) if evaluate else None
+        progress = TrainProgress(
+            stage=trainer.recipe.stage,
+            step=trainer.step,
+            steps=None if self._options.anneal else trainer.recipe.steps,
+            seconds_left=clock.seconds_left if self._options.anneal else None,
+            loss=loss,
+            samples_per_second=rate,
+            matrix_share=rate * self._flops / (self._matrix_rate * trainer.fabric.world_size),
+            score=score,
+            seconds=dict(self._seconds),
+        )
+        if log:
+            log.write(progress, trainer.schedule.learning_rate_at(trainer.step - 1))
+            self._report(progress)
+        self._losses.clear()
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        self._since = time.monotonic()
+
+    def _evaluate(self, clock: Clock) -> Score | None:
+        """Score the averaged weights; keep the checkpoint, and the weights if they are the best."""
+        trainer, started = self._trainer, time.monotonic()
+        picture = self._folder.path / f"validation-{trainer.step:06d}.png"
+        score = self.validation.evaluate(trainer, picture) if self.validation else None
+        figure = float(trainer.fabric.broadcast(score.figure if score else 0.0))
+        loss = self._loss_sum / self._loss_count if self._loss_count else float("inf")
+        is_best = trainer.schedule.evaluated(figure, loss)
+        self._loss_sum, self._loss_count = 0.0, 0
+        if score:
+            self._folder.save(trainer.state(), is_best=is_best)
+            if is_best:
+                notes = {"step": str(trainer.step), "gain": f"{figure:.3f}"}
+                self._folder.export(trainer.average, trainer.recipe, notes)
+        trainer.fabric.barrier()
+        if self._options.anneal:
+            clock.reserve(time.monotonic() - started)  # for the last evaluation
+        return score
+
+    def _measure_device(self, blurred: Tensor) -> None:
+        trainer = self._trainer
+        self._flops = flops_per_sample(trainer.measured(), blurred)
+        self._matrix_rate = matrix_rate(trainer.fabric.device, trainer.compute_dtype)
+
+    def _timed[T](self, what: str, work: Callable[..., T], *args: object) -> T:
+        started = time.monotonic()
+        result = work(*args)
+        self._seconds[what] += time.monotonic() - started
+        return result
