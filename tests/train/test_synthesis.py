@@ -69,8 +69,11 @@ def test_blur_averages_in_the_light_it_claims(linear_share, exponent):
     assert error < wrong_error
 
 
-def test_flow_leads_from_the_first_moment_to_the_last():
-    settings = replace(SETTINGS, object_share=0, linear_share=0, max_blur=8)
+@pytest.mark.parametrize("depth_share", [0.0, 1.0])
+def test_flow_leads_from_the_first_moment_to_the_last(depth_share):
+    settings = replace(
+        SETTINGS, object_share=0, linear_share=0, max_blur=8, depth_share=depth_share
+    )
     exposure = exposure_of(settings)
     axis = torch.arange(48) + 0.5
     here = torch.stack([axis.expand(48, 48), axis[:, None].expand(48, 48)])
@@ -166,3 +169,23 @@ def test_long_blur_is_longer():
     assert usual.mean() * 1.15 < longer.mean()
     assert usual.mean() < some.mean() < longer.mean()
     assert longer.max() <= SETTINGS.max_blur
+
+
+def test_with_depth_parts_of_the_photo_move_unlike_each_other():
+    """By the camera's sideways movement, the nearest part as far as without depth."""
+    settings = replace(SETTINGS, object_share=0, max_blur=12, blur_exponent=0.3)
+    flat, deep = (exposure_of(replace(settings, depth_share=share), num=16) for share in (0.0, 1.0))
+    torch.testing.assert_close(deep.sharp, flat.sharp, rtol=0, atol=1e-5)
+    lengths = [exposure.flow.norm(dim=1).flatten(1) for exposure in (flat, deep)]
+    assert (lengths[1].amax(1) < lengths[0].amax(1) + 0.5).all()
+    spread = [(length.amax(1) / length.amin(1).clamp_min(0.1)).median() for length in lengths]
+    assert spread[1] - 1 > 2 * (spread[0] - 1)
+    settings = replace(settings, depth_share=1.0)
+    assert exposure_of(replace(settings, object_share=1.0)).blurred.isfinite().all()
+
+
+def test_a_share_of_the_windows_has_depth():
+    settings = replace(SETTINGS, object_share=0, max_blur=12, blur_exponent=0.3)
+    flat, some = (exposure_of(replace(settings, depth_share=share), num=64) for share in (0.0, 0.3))
+    changed = (flat.blurred - some.blurred).abs().amax((1, 2, 3, 4)) > 1e-3
+    assert 0.1 < changed.float().mean() < 0.5

@@ -61,6 +61,10 @@ class BlurSettings:
     """Share of windows whose shutter is open for an instant: all moves, and nothing blurs."""
     object_share: float = 0.4
     """Share of windows with a moving object in front."""
+    depth_share: float = 0.0
+    """Share of windows whose parts are at different distances from the camera: they move, and
+    blur, unlike each other; half of their objects stand still in the scene, nearer than the rest.
+    """
     exposure: tuple[float, float] = (0.35, 1.0)
     """Part of the frame interval during which the shutter is open: least and most."""
     linear_share: float = 0.5

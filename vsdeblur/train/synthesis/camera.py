@@ -7,7 +7,7 @@ shift, no turn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -43,6 +43,21 @@ class CameraPath:
         return CameraPath(
             self.frequency, self.phase, self.amplitude * factor[..., None], self.drift * factor
         )
+
+    def sideways(self, factor: Tensor) -> CameraPath:
+        """The shifts alone, each `factor` times as far; (N,)."""
+        shifts = self.drift.new_tensor([1.0, 1.0, 0.0, 0.0])
+        path = self.scaled(factor)
+        return replace(path, amplitude=path.amplitude * shifts, drift=path.drift * shifts)
+
+    def where(self, chosen: Tensor, other: CameraPath) -> CameraPath:
+        """These paths where `chosen`, (N,), and elsewhere the others."""
+        return CameraPath(*(
+            torch.where(chosen.view(-1, *[1] * (mine.dim() - 1)), mine, theirs)
+            for mine, theirs in (
+                (getattr(self, part.name), getattr(other, part.name)) for part in fields(self)
+            )
+        ))  # fmt: skip
 
 
 class Draw:

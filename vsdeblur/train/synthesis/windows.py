@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..settings import BlurSettings
 from .camera import CameraPath, Draw, frame_times, motion_of_length, travel
+from .parallax import random_nearness
 from .scene import Scene, object_mask
 
 __all__ = ["BlurSettings", "Exposure", "degrade", "synthesize"]
@@ -75,13 +76,17 @@ def synthesize(
     encoding = torch.where(draw.uniform(0, 1, num) < settings.linear_share, 2.2, 1.0)
     encoding = encoding[:, None, None, None].to(background)
     boost = _highlight_boost(draw, settings, encoding)
-    scene = Scene(
-        boost(background**encoding), torch.cat([boost(foreground**encoding), mask], 1), settings
-    )
-
     if settings.instant_share:
         is_instant = draw.uniform(0, 1, num) < settings.instant_share
         exposure = exposure.where(~is_instant, 0)
+    nearness, moving = _depth(draw, settings, exposure, camera, moving)
+    scene = Scene(
+        boost(background**encoding),
+        torch.cat([boost(foreground**encoding), mask], 1),
+        settings,
+        nearness,
+    )
+
     times, per_frame = _subframe_times(settings, exposure, camera, moving)
     blurred = scene.average(camera, moving, times, per_frame)
     decode = 1 / encoding
@@ -135,6 +140,25 @@ def blur_lengths(draw: Draw, settings: BlurSettings, num: int) -> tuple[Tensor, 
     level = settings.max_blur * draw.uniform(0, 1, 1) ** exponent
     length = level * draw.uniform(0.5, 1, num) * (draw.uniform(0, 1, num) >= settings.still_share)
     return length, level * draw.uniform(0.2, 1, num)
+
+
+def _depth(
+    draw: Draw, settings: BlurSettings, exposure: Tensor, camera: CameraPath, moving: CameraPath
+) -> tuple[Tensor | None, CameraPath]:
+    """Nearness of the photos' parts, and the objects' paths, half of them by depth alone."""
+    if not settings.depth_share:
+        return None, moving
+    num = len(exposure)
+    has_depth = draw.uniform(0, 1, num) < settings.depth_share
+    ends = frame_times(settings, exposure, 2).flatten(1)
+    reach = camera.pose(ends)[1].abs().amax(1)
+    nearness = random_nearness(draw, num, settings.patch_size, reach)
+    if not has_depth.any():
+        return None, moving
+    nearness = torch.where(has_depth[:, None, None, None], nearness, 1.0)
+    stands = has_depth & (draw.uniform(0, 1, num) < 0.5)
+    standing = camera.sideways(draw.uniform(0.1, 1, num))
+    return nearness, standing.where(stands, moving)
 
 
 def _subframe_times(
