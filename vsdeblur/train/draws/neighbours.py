@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..synthesis.camera import Draw
+from ..synthesis.camera import Draw, on_twos
 from .chance import Chosen
 
 __all__ = ["missing_neighbours"]
@@ -33,9 +33,7 @@ def missing_neighbours(
     first = torch.where(kind < 0.6, -kept[0], -radius)
     last = torch.where(kind >= 0.4, kept[1], radius)
     cut_short = torch.maximum(first, torch.minimum(last, offset))
-    twice = (offset + (draw.uniform(0, 1, chosen.num, 1) < 0.5).long()).div(
-        2, rounding_mode="floor"
-    )
+    twice = on_twos(draw, chosen.num, radius)
     places = torch.where(draw.uniform(0, 1, chosen.num, 1) < 0.25, twice, cut_short) + radius
     index = places[..., None, None].expand(-1, -1, height, width)
     return chosen.amend(blurred, chosen.of(blurred).gather(1, index)), sharp

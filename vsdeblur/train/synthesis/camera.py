@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..settings import BlurSettings
 
-__all__ = ["CameraPath", "Draw", "frame_times", "motion_of_length", "travel"]
+__all__ = ["CameraPath", "Draw", "frame_times", "motion_of_length", "on_twos", "travel"]
 
 
 @dataclass(frozen=True)
@@ -127,3 +127,14 @@ def frame_times(settings: BlurSettings, exposure: Tensor, count: int) -> Tensor:
     start = torch.arange(-radius, radius + 1, device=exposure.device, dtype=exposure.dtype)
     part = (torch.arange(count, device=exposure.device) + 0.5) / count - 0.5
     return start[None, :, None] + part * exposure[:, None, None]
+
+
+def on_twos(draw: Draw, num: int, radius: int) -> Tensor:
+    """Which pictures are shown where each is shown twice, as in animation.
+
+    Returns:
+        Offsets from the middle one, (num, 2 * radius + 1): -1, -1, 0, 0, 1 or -1, 0, 0, 1, 1.
+    """
+    is_second = draw.uniform(0, 1, num, 1) < 0.5
+    offset = torch.arange(-radius, radius + 1, device=is_second.device)
+    return (offset + ~is_second).div(2, rounding_mode="floor")
