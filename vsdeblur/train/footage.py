@@ -43,7 +43,7 @@ FOR_COLOURS = ("sharpened", "compressed")
 def as_recorded(
     blurred: Tensor,
     sharp: Tensor,
-    max_noise: Tensor,
+    max_noise: Tensor | None,
     settings: DrawSettings,
     generator: torch.Generator,
     *,
@@ -54,7 +54,8 @@ def as_recorded(
     Args:
         blurred: (N, T, H, W) in [0, 1].
         sharp: (N, M, H, W) in [0, 1].
-        max_noise: (N,), bound on the standard deviation of each one's noise at white.
+        max_noise: (N,), bound on the standard deviation of each one's noise at white; None = there
+            is no noise.
         settings: The share of each draw.
         generator: Source of randomness, on the same device.
         in_time: Whether the T planes follow each other in time; colours do not.
@@ -68,6 +69,7 @@ def as_recorded(
         return blurred, sharp
 
     blurred, sharp = drawn(BEFORE_NOISE, blurred, sharp)
-    blurred = degrade(blurred, generator, max_sigma=max_noise[:, None, None, None])
+    if max_noise is not None:
+        blurred = degrade(blurred, generator, max_sigma=max_noise[:, None, None, None])
     blurred, sharp = drawn(AFTER_NOISE, blurred, sharp)
     return (blurred * 255).round() / 255, sharp

@@ -72,7 +72,7 @@ def train(
         if folder.last.exists():
             trainer.load(folder.load())
             say(_resumed(trainer, options))
-        run = StageRun(trainer, folder, options, report)
+        run = StageRun(trainer, folder, options, report, say)
         if not run.is_finished:
             if fabric.is_global_zero:
                 folder.write_recipe(stage, task.names)

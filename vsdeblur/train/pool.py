@@ -153,11 +153,18 @@ class WindowPool:
     ) -> tuple[Tensor, ...]:
         """Crops as the network sees them: darkened, and as they are recorded."""
         blurred, sharp, max_noise, *flows = parts
-        is_dark = chance[0] < self._settings.darken_share
+        settings = self._settings
+        is_dark = chance[0] < settings.darken_share
         gain = torch.where(is_dark, 0.15 + 0.85 * chance[1], 1.0)[:, None, None, None]
         blurred, sharp = (_unpacked(part) * gain for part in (blurred, sharp))
+        is_noisy = settings.max_noise > 0 or settings.max_concert_noise > 0
         recorded = as_recorded(
-            blurred, sharp, max_noise, self._draws, generator, in_time=self._in_time
+            blurred,
+            sharp,
+            max_noise if is_noisy else None,
+            self._draws,
+            generator,
+            in_time=self._in_time,
         )
         return *recorded, *(flow.float() for flow in flows)
 

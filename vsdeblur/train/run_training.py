@@ -137,7 +137,7 @@ class _Reporter:
             f"matrix rate, {data:.0%} of the time for data  {self._left(progress, now)} left"
         ).lstrip()
         if progress.score:
-            line += "  gain " + " ".join(f"{k}: {v:+.2f}" for k, v in progress.score.gain.items())
+            line += f"  gain {progress.score}"
         self._console.print(line, highlight=False, soft_wrap=True)
 
     def _left(self, progress: TrainProgress, now: float) -> str:

@@ -26,6 +26,7 @@ class StageRun:
         folder: Where checkpoints and weights go.
         options: Of the run.
         report: Called with every report.
+        say: Called with what the user should know, a line each.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class StageRun:
         folder: RunFolder,
         options: TrainOptions,
         report: Callable[[TrainProgress], None],
+        say: Callable[[str], None],
     ) -> None:
         self._trainer = trainer
         self.validation: Validation | None = None  # the first device's affair
         self._folder = folder
         self._options = options
         self._report = report
+        self._say = say
         self._seconds = {"data": 0.0, "update": 0.0, "evaluation": 0.0}
         self._since = time.monotonic()
         self._losses: list[Tensor] = []  # since the last report
@@ -65,7 +68,9 @@ class StageRun:
         self._since = time.monotonic()
         try:
             if judge_start and trainer.step == 0:
-                self._evaluate(clock)
+                score = self._evaluate(clock)
+                if score:
+                    self._say(f"begins at a gain of {score}")
             while not self.is_finished:
                 batch = self._timed("data", pool.batch, trainer.step)
                 if not self._flops:
@@ -139,7 +144,7 @@ class StageRun:
                 self._folder.export(trainer.average, trainer.recipe, notes)
         trainer.fabric.barrier()
         if self._options.anneal:
-            clock.reserve(time.monotonic() - started)  # for the last evaluation
+            clock.reserve(1.2 * (time.monotonic() - started))  # for the last evaluation
         return score
 
     def _measure_device(self, blurred: Tensor) -> None:

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from ...models.sequence import NUM_MOMENTS, SequenceDiscriminator
 from ..losses import LOSSES
 from ..material import Material
+from ..pool import Made, Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
 from ..settings import SequenceSettings
-from ..trainer import Trainer
+from ..trainer import Trainer, share_of
 from ..transfer import start_from_dblrgan
 from .exposures import MomentSource, PhotoMoments, VideoMoments
 from .moment_order import moves_left, turned_round
-from .moment_pool import MomentPool
 from .perceptual import RAFTFlow, check_crop, load_raft, load_vgg19
 from .sequence_critic import MomentCritic
 from .sequence_losses import (
@@ -36,7 +36,7 @@ from .sequence_losses import (
     in_better_order,
     pair_content_loss,
 )
-from .sequence_validation import ExposureSet, ExposureValidation
+from .sequence_validation import ExposureSet, ExposureValidation, moment_psnr
 
 __all__ = ["SequenceTask", "SequenceTrainer"]
 
@@ -67,11 +67,12 @@ class SequenceTrainer(Trainer):
         """The weighted sum of the stage's terms.
 
         Args:
-            batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and both flows
-                between first and last moment, (N, 2, H, W) each, where the stage has a flow term
-                and no network to give them.
+            batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and the flows to the
+                last and to the first moment, (N, 4, H, W), where the stage has a flow term and no
+                network to give them.
         """
-        blurred, sharp, *flows = batch
+        blurred, sharp, *others = batch
+        flows = [flow for both in others for flow in both.split(2, 1)]
         if self.settings.canonical_order:
             turned = moves_left(sharp)
             sharp = turned_round(sharp, sharp.flip(1), turned)[0]
@@ -149,6 +150,24 @@ class SequenceTrainer(Trainer):
         )
 
 
+def moment_maker(source: MomentSource, *, with_flows: bool) -> Maker:
+    """A source of exposures for the pool.
+
+    Args:
+        source: Makes them.
+        with_flows: Whether the flows are kept, which doubles the memory that a window takes.
+    """
+
+    def make(num: int, generator: torch.Generator, on_device: torch.Generator) -> Made:
+        windows = source.windows(num, generator, on_device)
+        flows = torch.cat([windows.to_last, windows.to_first], 1) if with_flows else None
+        repeated = windows.blurred.expand_as(windows.moments)
+        psnr = moment_psnr(repeated, windows.moments)
+        return Made(windows.blurred, windows.moments, psnr, windows.is_concert, flows)
+
+    return make
+
+
 class SequenceTask:
     """The training of `sequence`'s models.
 
@@ -201,20 +220,25 @@ class SequenceTask:
             trainer.features = _in_autocast(self._vgg19.to(fabric.device), fabric)
         return trainer
 
-    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> MomentPool:
+    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> WindowPool:
         """Exposures made by the virtual camera, or read from datasets."""
         del folder
         fabric = trainer.fabric
         settings = stage.sequence or SequenceSettings()
-        return MomentPool(
-            self._sources(stage, fabric.device),
+        with_flows = bool(settings.flow) and self._raft is None
+        return WindowPool(
+            [
+                (moment_maker(source, with_flows=with_flows), weight)
+                for source, weight in self._sources(stage, fabric.device)
+            ],
             stage.pool,
-            with_flows=bool(settings.flow) and self._raft is None,
             batch_size=stage.batch_size,
             crop=stage.crop,
             seed=stage.seed,
             device=fabric.device,
-            share=(fabric.global_rank, fabric.world_size),
+            share=share_of(fabric),
+            draws=stage.draws,
+            kept_as=torch.uint8,  # seven moments a window
         )
 
     def _sources(self, stage: Recipe, device: torch.device) -> list[tuple[MomentSource, float]]:
