@@ -23,13 +23,17 @@ class SourceSettings:
     """A kind of material that a run may be given."""
 
     kind: str = "photos"
-    """"photos": sharp photos, blurred by the virtual camera; or a dataset of `train.datasets`."""
+    """"photos": sharp photos, blurred by the virtual camera; "drawings": such as are made by code,
+    always there and without a folder; or a dataset of `data.datasets`."""
     weight: float = 1.0
     """How much of the material comes from here, in relation to the other sources given."""
     concert_share: float = 0.0
     """Share of the windows made from photos that are lit like a concert."""
     lamp_share: float = 0.0
-    """Share of those whose highlights and added lamps are brighter than white."""
+    """Share of the windows made from photos whose highlights and added lamps are brighter than
+    white."""
+    pattern_share: float = 0.0
+    """Share of the windows made from photos that are shown on a wall of diodes or striped."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,11 @@ from ...data.psnr import luma_psnr
 from ...models.dblrnet import FastDBLRNet
 from ...models.discriminator import FrameDiscriminator
 from ..losses import LOSSES
-from ..material import Material
+from ..material import DRAWINGS, Material
 from ..pool import Made, Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
+from ..synthesis.drawings import DrawingSource
 from ..synthesis.sources import PhotoSource, Source, VideoSource
 from ..trainer import Trainer, share_of
 from ..validation import Score, ValidationSet, write_comparison
@@ -134,9 +135,16 @@ class WindowTask:
         sources: list[tuple[Source, float]] = []
         for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
             settings = stage.sources[name]
-            windows = PhotoSource(photos, stage.blur, settings.concert_share, settings.lamp_share)
+            windows = PhotoSource(
+                photos,
+                stage.blur,
+                settings.concert_share,
+                settings.lamp_share,
+                settings.pattern_share,
+            )
             sources.append((windows, settings.weight))
         for name, videos in self._material.videos.items():
             footage = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)
             sources.append((footage, stage.sources[name].weight))
-        return sources
+        drawn = [s for s in stage.sources.values() if s.kind == DRAWINGS]
+        return sources + [(DrawingSource(stage.blur), settings.weight) for settings in drawn]

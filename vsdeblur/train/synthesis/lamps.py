@@ -27,7 +27,7 @@ def with_lamps(patches: Tensor, draw: Draw, share: float) -> Tensor:
     The rest of such a patch becomes darker, as it does where a camera is set for its lamps.
 
     Args:
-        patches: (N, C, P, P), gamma-encoded, in [0, 1].
+        patches: (N, C, P, P), gamma-encoded, 1 = white.
         draw: Source of randomness, on the same device.
         share: Share of the patches that are changed; 0 = none, 1 = all.
 

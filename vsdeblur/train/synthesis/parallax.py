@@ -79,7 +79,8 @@ class Parallax:
         """Nearness at places of the photos, complex (N, M, H, W) -> (N, M, H, W)."""
         grid = torch.view_as_real(places).flatten(1, 2) * (2 / self._photo_size)
         seen = F.grid_sample(self._nearness, grid, padding_mode="border", align_corners=False)
-        return seen[:, 0].unflatten(1, places.shape[1:3])
+        nearness: Tensor = seen[:, 0].unflatten(1, places.shape[1:3])
+        return nearness
 
     def places(self, scale: Tensor, offset: Tensor) -> Tensor:
         """Places that pixels show at poses, (N, M) each: complex (N, M, H, W)."""

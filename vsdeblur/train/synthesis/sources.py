@@ -16,6 +16,7 @@ from ..settings import BlurSettings
 from .camera import Draw
 from .concert import concert_look
 from .lamps import with_lamps
+from .patterns import with_patterns
 from .windows import synthesize
 
 __all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "luma_of_rgb"]
@@ -48,6 +49,7 @@ class PhotoSource:
         blur: What the blur is drawn from.
         concert_share: Share of the windows that are lit like a concert.
         lamp_share: Share of the windows with lamps and highlights brighter than white.
+        pattern_share: Share of the windows shown on a wall of diodes, or behind stripes.
     """
 
     def __init__(
@@ -56,16 +58,19 @@ class PhotoSource:
         blur: BlurSettings,
         concert_share: float = 0.0,
         lamp_share: float = 0.0,
+        pattern_share: float = 0.0,
     ) -> None:
         self._photos = photos
         self._blur = blur
         self._concert_share = concert_share
         self._lamp_share = lamp_share
+        self._pattern_share = pattern_share
 
     def windows(self, num: int, generator: torch.Generator, on_device: torch.Generator) -> Windows:
         """Make windows; see `Source.windows`."""
         patches = self._photos.patches(2 * num, generator)
         draw = Draw(patches, on_device)
+        patches = with_patterns(patches, draw, self._pattern_share)
         patches = with_lamps(patches, draw, self._lamp_share)
         background, foreground, is_concert = concert_look(
             patches[:num], patches[num:], draw, self._concert_share
