@@ -124,7 +124,7 @@ def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
         raise DataError(f"no material: give --data NAME=DIR, NAME being one of: {known}")
     for name, settings in recipe.sources.items():
         if settings.kind not in ("photos", DRAWINGS, *DATASETS):
-            kinds = ", ".join(["photos", DRAWINGS, *DATASETS])
+            kinds = ", ".join(["photos", *DATASETS, DRAWINGS])
             raise DataError(
                 f"source {name!r} of recipe {recipe.name!r} has kind {settings.kind!r}; choose "
                 f"one of: {kinds}"
