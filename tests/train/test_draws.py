@@ -14,8 +14,10 @@ from vsdeblur.train.draws.grain import grain
 from vsdeblur.train.draws.light import flashes
 from vsdeblur.train.draws.neighbours import missing_neighbours
 from vsdeblur.train.draws.sharpening import sharpened
+from vsdeblur.train.draws.video_coding import _obstacle, video_coded
 
-DRAWS = [flashes, dissolves, cuts, sharpened, grain, block_coded, missing_neighbours]
+DRAWS = [flashes, dissolves, cuts, sharpened, grain, block_coded, video_coded,
+         missing_neighbours]  # fmt: skip
 OF_NEIGHBOURS = [flashes, cuts, missing_neighbours]
 NUM, SIZE = 24, 32
 
@@ -214,3 +216,44 @@ def test_blocks_cover_any_size():
     coded, _ = drawn(block_coded, (blurred, sharp))
     assert coded.shape == blurred.shape
     assert 0 < (coded - blurred).abs().mean() < 0.05
+
+
+def test_video_coding_loses_detail_in_the_blurred_frames_alone(monkeypatch):
+    blurred, sharp = still_windows(num=6, size=64)
+    generator = torch.Generator().manual_seed(0)
+    noisy = (blurred + 0.02 * torch.randn(blurred.shape, generator=generator)).clamp(0, 1)
+    errors = []
+    for factor in (10.0, 22.0, 34.0):
+        monkeypatch.setattr("vsdeblur.train.draws.video_coding.CRF", (factor, factor))
+        coded, untouched = drawn(video_coded, (noisy, sharp))
+        assert torch.equal(untouched, sharp)
+        errors.append((coded - noisy).abs().mean())
+    assert errors == sorted(errors)
+    assert errors[0] > 0.5 / 255
+    assert errors[2] < 12 / 255
+    # Where nothing moves, the frames share what is left of the noise.
+    change = coded.diff(dim=1).abs().mean()
+    assert change < 0.3 * noisy.diff(dim=1).abs().mean()
+
+
+def test_video_coding_covers_odd_sizes_and_single_frames():
+    blurred, sharp = still_windows(num=3, num_frames=1, size=44)
+    coded, _ = drawn(video_coded, (blurred[..., :43, :41], sharp[..., :43, :41]))
+    assert coded.shape == (3, 1, 43, 41)
+    assert (coded - blurred[..., :43, :41]).abs().mean() < 0.03
+
+
+def test_without_x264_windows_are_coded_in_blocks_which_is_said_once(monkeypatch, caplog):
+    monkeypatch.setattr("vsdeblur.train.draws.video_coding.can_code", lambda: False)
+    _obstacle.cache_clear()
+    try:
+        windows = still_windows()
+        for _ in range(2):
+            coded, _ = drawn(video_coded, windows)
+            torch.testing.assert_close(coded, drawn(block_coded, windows)[0], rtol=0, atol=0)
+        assert [r.message for r in caplog.records] == [
+            "training windows are coded in blocks in place of H.264: PyAV is missing or has no "
+            "x264 (pip install av)"
+        ]
+    finally:
+        _obstacle.cache_clear()

@@ -18,6 +18,7 @@ from .draws.grain import grain
 from .draws.light import flashes
 from .draws.neighbours import missing_neighbours
 from .draws.sharpening import sharpened
+from .draws.video_coding import video_coded
 from .settings import DrawSettings
 from .synthesis.windows import degrade
 
@@ -34,6 +35,7 @@ BEFORE_NOISE: dict[str, Draw] = {
 AFTER_NOISE: dict[str, Draw] = {
     "grain": grain,
     "compressed": block_coded,
+    "video_coded": video_coded,
     "missing_neighbours": missing_neighbours,
 }
 FOR_COLOURS = ("sharpened", "compressed")

@@ -96,6 +96,8 @@ class DrawSettings:
     """Film grain, which is to stay."""
     compressed: float = 0.0
     """Coded in blocks, as JPEG and video are."""
+    video_coded: float = 0.0
+    """Coded as H.264; on other devices than the CPU, and where x264 is missing, in blocks."""
     missing_neighbours: float = 0.0
     """Frames repeated in place of neighbours."""
 
