@@ -190,11 +190,11 @@ def test_a_share_of_the_windows_is_refined_before_it_is_refined(small):
     trainer.model.register_forward_pre_hook(lambda module, args: given.append(args[0].clone()))
     torch.nn.init.normal_(trainer.network.g_patch.head.weight, 0, 0.1)
     windows = torch.rand(4, 6, 128, 128)
-    trainer.objective(windows, torch.rand(4, 3, 128, 128))
+    trainer.objective(*trainer.arranged(windows, torch.rand(4, 3, 128, 128)))
     first, second = given
     trainer.step = 2
     given.clear()
-    trainer.objective(windows, torch.rand(4, 3, 128, 128))
+    trainer.objective(*trainer.arranged(windows, torch.rand(4, 3, 128, 128)))
     assert len(given) == 4
     assert torch.equal(first, windows[:2])
     assert torch.equal(second[2:], windows[2:])

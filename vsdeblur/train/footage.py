@@ -74,4 +74,4 @@ def as_recorded(
     if max_noise is not None:
         blurred = degrade(blurred, generator, max_sigma=max_noise[:, None, None, None])
     blurred, sharp = drawn(AFTER_NOISE, blurred, sharp)
-    return (blurred * 255).round() / 255, sharp
+    return (blurred * 255).round_().div_(255), sharp

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import lightning_fabric as fabric_library
+import torch
 
 from ..errors import DataError, OptionError
 from ..registry import RECORDS, FilterPart
@@ -50,6 +51,7 @@ def train(
 
     Raises:
         DataError: Training material is missing or damaged, or the run cannot be resumed.
+        TrainingError: Training has diverged.
         OptionError: An option is not for this recipe.
         WeightsError: Weights to start or to compare with are missing, damaged or of another model.
     """
@@ -67,7 +69,7 @@ def train(
     weights = options.init
     for index, (stage, folder) in enumerate(zip(stages, folders, strict=True)):
         trainer = task.trainer(
-            stage, fabric, weights, compiled=options.compile, by_clock=options.anneal
+            stage, fabric, weights, compiled=options.compile, by_clock=options.anneal, say=say
         )
         if folder.last.exists():
             trainer.load(folder.load())
@@ -167,4 +169,7 @@ def _fabric(stages: Sequence[Recipe], options: TrainOptions) -> fabric_library.F
         precision=options.precision,  # type: ignore[arg-type]
     )
     fabric.launch()
+    if fabric.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # all batches are of one shape
+        torch.set_float32_matmul_precision("high")
     return fabric

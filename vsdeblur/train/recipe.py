@@ -101,7 +101,7 @@ class Recipe:
     ema: float = 0.999
     """Decay of the exponential moving average of the weights; the average is what is kept."""
     losses: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
-    """Weight of each term: "l1", "mse", "charbonnier", "frequency", "psnr"."""
+    """Weight of each term: "l1", "mse", "charbonnier", "frequency", "psnr", "peaks"."""
     adversarial: AdversarialSettings | None = None
     """Discriminator of the stage; none = content loss alone."""
     seed: int = 1

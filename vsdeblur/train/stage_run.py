@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
+from ..errors import TrainingError
 from ..runtime.speed import flops_per_sample, matrix_rate
 from .clock import Clock
 from .run_folder import RunFolder, RunLog
@@ -15,7 +17,10 @@ from .task import Pool, Validation
 from .trainer import Trainer
 from .validation import Score
 
-__all__ = ["StageRun"]
+__all__ = ["LOOK_STEPS", "StageRun"]
+
+LOOK_STEPS = 16
+"""Steps of a CUDA device between two looks at it, and at the clock."""
 
 
 class StageRun:
@@ -45,7 +50,9 @@ class StageRun:
         self._say = say
         self._seconds = {"data": 0.0, "update": 0.0, "evaluation": 0.0}
         self._since = time.monotonic()
-        self._losses: list[Tensor] = []  # since the last report
+        self._loss = torch.zeros((), device=trainer.fabric.device)  # sum since the last report
+        self._steps = 0  # since then
+        self._fence = _Fence(trainer.fabric.device)
         self._flops = 0.0
         self._matrix_rate = 1.0
         self._loss_sum, self._loss_count = 0.0, 0  # since the last evaluation
@@ -77,7 +84,8 @@ class StageRun:
                     self._measure_device(batch[0])
                     self._since = time.monotonic()
                 clock.begin()
-                self._losses.append(self._timed("update", trainer.update, *batch))
+                self._loss += self._timed("update", trainer.update, *batch)
+                self._steps += 1
                 over = self._is_over(clock)
                 due = trainer.step % options.eval_steps == 0 or self.is_finished or over
                 if trainer.step % options.log_steps == 0 or due:
@@ -93,7 +101,12 @@ class StageRun:
                 log.close()
 
     def _is_over(self, clock: Clock) -> bool:
-        """Whether no time is left, as the first device sees it; anneals by its clock."""
+        """Whether no time is left, as the first device sees it; anneals by its clock.
+
+        It is looked at as often as the device is waited for.
+        """
+        if not self._fence.is_reached(self._trainer.step):
+            return False
         fabric, part = self._trainer.fabric, clock.part_over
         if fabric.world_size > 1:
             part = fabric.broadcast(part)
@@ -101,14 +114,29 @@ class StageRun:
             self._trainer.schedule.anneal_to(part)
         return part >= 1
 
+    def _mean_loss(self) -> float:
+        """Mean over all devices since the last report.
+
+        Raises:
+            TrainingError: It is no number.
+        """
+        loss = float(self._trainer.fabric.all_reduce(self._loss / self._steps))  # type: ignore[arg-type]
+        if loss != loss:
+            raise TrainingError(
+                f"the loss is no number any more at step {self._trainer.step}: training has "
+                f"diverged; {str(self._folder.path)!r} has what was before. Start again with a "
+                "smaller learning_rate"
+            )
+        self._loss_sum += loss * self._steps
+        self._loss_count += self._steps
+        return loss
+
     def _tell(self, log: RunLog | None, clock: Clock, *, evaluate: bool) -> None:
         """Report the mean loss since the last time, after an evaluation if one is due."""
         trainer = self._trainer
-        loss = float(trainer.fabric.all_reduce(sum(self._losses) / len(self._losses)))  # type: ignore[arg-type]
-        self._loss_sum += loss * len(self._losses)
-        self._loss_count += len(self._losses)
+        loss = self._mean_loss()
         # Reading the loss waited for the device: only the clock on the wall knows the rate.
-        rate = trainer.recipe.batch_size * len(self._losses) / (time.monotonic() - self._since)
+        rate = trainer.recipe.batch_size * self._steps / (time.monotonic() - self._since)
         score = self._timed("evaluation", self._evaluate, clock) if evaluate else None
         progress = TrainProgress(
             stage=trainer.recipe.stage,
@@ -124,7 +152,8 @@ class StageRun:
         if log:
             log.write(progress, trainer.schedule.learning_rate_at(trainer.step - 1))
             self._report(progress)
-        self._losses.clear()
+        self._loss.zero_()
+        self._steps = 0
         self._seconds = dict.fromkeys(self._seconds, 0.0)
         self._since = time.monotonic()
 
@@ -157,3 +186,26 @@ class StageRun:
         result = work(*args)
         self._seconds[what] += time.monotonic() - started
         return result
+
+
+class _Fence:
+    """Keeps Python from running ahead of a CUDA device, without leaving that without work.
+
+    Args:
+        device: Any; of others than CUDA nothing runs ahead.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._every = LOOK_STEPS if device.type == "cuda" else 1
+        self._reached: torch.cuda.Event | None = None
+
+    def is_reached(self, step: int) -> bool:
+        """Every so many steps: wait for where it was the last time."""
+        if step % self._every:
+            return False
+        if self._every > 1:
+            if self._reached is not None:
+                self._reached.synchronize()
+            self._reached = torch.cuda.Event()
+            self._reached.record()
+        return True

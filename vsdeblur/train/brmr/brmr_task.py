@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
@@ -109,8 +110,8 @@ class PatchTrainer(_GeneratorTrainer):
         assert isinstance(network, BRMRNetworks)
         return network.g_patch
 
-    def objective(self, *batch: Tensor) -> Tensor:
-        """The loss of a batch of mined windows and their sharp originals."""
+    def arranged(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """A share of the windows as they are when they have been refined already."""
         seen, sharp = batch
         num_refined = round(self.recipe.pairs.refined_share * len(seen))
         if num_refined:
@@ -119,7 +120,11 @@ class PatchTrainer(_GeneratorTrainer):
                 with torch.no_grad():
                     refined = self.model(seen[:num_refined]).float().clamp(0, 1)
                 seen[:num_refined, -3:] = refined
-        return self._objective(seen, sharp)
+        return seen, sharp
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """The loss of a batch of mined windows and their sharp originals."""
+        return self._objective(*batch)
 
 
 class BRMRTask:
@@ -149,7 +154,11 @@ class BRMRTask:
         )
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> Trainer:
         """The generator of the stage and its critic."""
         settings = stage.adversarial

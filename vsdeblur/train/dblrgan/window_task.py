@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
@@ -104,7 +105,11 @@ class WindowTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> WindowTrainer:
         """The network, and the discriminator if the stage has one."""
         trainer = WindowTrainer(stage, fabric, init, **options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
@@ -40,8 +41,8 @@ from .sequence_validation import ExposureSet, ExposureValidation, moment_psnr
 
 __all__ = ["SequenceTask", "SequenceTrainer"]
 
-OPENED_AGAIN = [0, NUM_MOMENTS // 2, NUM_MOMENTS - 1]
-"""The moments whose mean the second stage opens again (section 3.2)."""
+OPENED_AGAIN = slice(None, None, NUM_MOMENTS // 2)
+"""First, middle and last: the moments whose mean the second stage opens again (section 3.2)."""
 
 
 class SequenceTrainer(Trainer):
@@ -63,13 +64,16 @@ class SequenceTrainer(Trainer):
         """The terms of the stage."""
         return self.recipe.sequence or SequenceSettings()
 
-    def objective(self, *batch: Tensor) -> Tensor:
-        """The weighted sum of the stage's terms.
+    def arranged(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """Moments in canonical order, where the stage has one.
 
         Args:
             batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and the flows to the
                 last and to the first moment, (N, 4, H, W), where the stage has a flow term and no
                 network to give them.
+
+        Returns:
+            As `objective` takes it.
         """
         blurred, sharp, *others = batch
         flows = [flow for both in others for flow in both.split(2, 1)]
@@ -77,6 +81,16 @@ class SequenceTrainer(Trainer):
             turned = moves_left(sharp)
             sharp = turned_round(sharp, sharp.flip(1), turned)[0]
             flows = [*turned_round(flows[0], flows[1], turned)] if flows else []
+        return blurred, sharp, *flows
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """The weighted sum of the stage's terms.
+
+        Args:
+            batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and both flows
+                between first and last moment, (N, 2, H, W) each, where `arranged` had them.
+        """
+        blurred, sharp, *flows = batch
         passes: list[Callable[[], Tensor]] = []
         opened: list[Tensor] = []
         if self.settings.opens_blurred or self.settings.gram:
@@ -203,7 +217,11 @@ class SequenceTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, **options: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> SequenceTrainer:
         """The generator, and the discriminator if the stage needs one."""
         trainer = SequenceTrainer(stage, fabric, init, **options)
