@@ -186,6 +186,10 @@ def _say(line: str) -> None:
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
+@click.option(
+    "--anneal", is_flag=True,
+    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps.",
+)  # fmt: skip
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", default=1, show_default=True, help="How many devices share a batch.")
