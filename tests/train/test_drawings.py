@@ -70,6 +70,8 @@ def test_a_recipe_with_drawings_needs_no_folder_for_them(recipe, options):
     assert sources[-1][1] == 2
     with pytest.raises(DataError, match=r"'cartoon' of .* is drawn by code, without a folder"):
         check_sources(drawn, {"cartoon": []})
+    with pytest.raises(DataError, match=r"'drawings' of .* which is for recipes of dblrgan"):
+        check_sources(replace(drawn, filter="sequence"), {"photos": []})
     with pytest.raises(DataError, match="no material"):
         check_sources(drawn, {})
 

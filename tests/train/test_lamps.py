@@ -3,6 +3,7 @@
 import torch
 
 from vsdeblur.data.photos import PhotoSet
+from vsdeblur.train.recipe import SourceSettings
 from vsdeblur.train.settings import BlurSettings
 from vsdeblur.train.synthesis.camera import Draw
 from vsdeblur.train.synthesis.lamps import with_lamps
@@ -40,7 +41,8 @@ def test_windows_have_lamps_where_the_source_asks_for_them(train_photos):
     blur = BlurSettings(size=40, margin=16, max_blur=8)
     white = {}
     for share in (0.0, 1.0):
-        source = PhotoSource(PhotoSet(train_photos, blur.patch_size), blur, lamp_share=share)
+        settings = SourceSettings(lamp_share=share)
+        source = PhotoSource(PhotoSet(train_photos, blur.patch_size), blur, settings)
         generators = [torch.Generator().manual_seed(1) for _ in range(2)]
         windows = source.windows(8, *generators)
         for part in (windows.blurred, windows.sharp):

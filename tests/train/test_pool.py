@@ -12,6 +12,7 @@ from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.train.dblrgan.window_task import window_maker
 from vsdeblur.train.losses import charbonnier_loss
 from vsdeblur.train.pool import Made, Share, WindowPool
+from vsdeblur.train.recipe import SourceSettings
 from vsdeblur.train.settings import DrawSettings, PoolSettings
 from vsdeblur.train.synthesis.sources import PhotoSource, VideoSource
 from vsdeblur.train.synthesis.windows import BlurSettings
@@ -47,7 +48,8 @@ class CountingVideo:
 
 
 def source_of(files, concert_share=0.0):
-    return PhotoSource(PhotoSet(files, BLUR.patch_size), BLUR, concert_share)
+    settings = SourceSettings(concert_share=concert_share)
+    return PhotoSource(PhotoSet(files, BLUR.patch_size), BLUR, settings)
 
 
 def pool_of(files, **options):

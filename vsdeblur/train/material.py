@@ -123,6 +123,11 @@ def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
     if not data:
         raise DataError(f"no material: give --data NAME=DIR, NAME being one of: {known}")
     for name, settings in recipe.sources.items():
+        if settings.kind == DRAWINGS and recipe.filter != "dblrgan":
+            raise DataError(
+                f"source {name!r} of recipe {recipe.name!r} is of kind {DRAWINGS!r}, which is for "
+                f"recipes of dblrgan; leave it out to train {recipe.filter}"
+            )
         if settings.kind not in ("photos", DRAWINGS, *DATASETS):
             kinds = ", ".join(["photos", *DATASETS, DRAWINGS])
             raise DataError(

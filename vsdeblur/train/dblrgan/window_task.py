@@ -140,13 +140,7 @@ class WindowTask:
         sources: list[tuple[Source, float]] = []
         for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
             settings = stage.sources[name]
-            windows = PhotoSource(
-                photos,
-                stage.blur,
-                settings.concert_share,
-                settings.lamp_share,
-                settings.pattern_share,
-            )
+            windows = PhotoSource(photos, stage.blur, settings)
             sources.append((windows, settings.weight))
         for name, videos in self._material.videos.items():
             footage = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)

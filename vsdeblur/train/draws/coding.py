@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..synthesis.camera import Draw
 from .chance import Chosen
 
-__all__ = ["block_coded"]
+__all__ = ["block_coded", "cosine_transform"]
 
 BLOCK = 8
 QUALITY = (35.0, 95.0)
@@ -47,7 +47,7 @@ def _quantised(frames: Tensor, coarseness: Tensor) -> Tensor:
     height, width = frames.shape[-2:]
     padded = F.pad(frames, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
     blocks = (padded * 255 - 128).unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)
-    cosines, table = _transform(frames.device)
+    cosines, table = cosine_transform(frames.device), _table(frames.device)
     steps = (table * coarseness[..., None]).clamp_min(1)[:, None, None, None]
     coefficients = cosines @ blocks @ cosines.T
     values = cosines.T @ ((coefficients / steps).round() * steps) @ cosines
@@ -56,9 +56,14 @@ def _quantised(frames: Tensor, coarseness: Tensor) -> Tensor:
 
 
 @lru_cache
-def _transform(device: torch.device) -> tuple[Tensor, Tensor]:
-    """The orthonormal cosine transform of 8 values, and JPEG's table for luminance."""
+def cosine_transform(device: torch.device) -> Tensor:
+    """The orthonormal cosine transform of 8 values, (8, 8)."""
     rate, place = torch.arange(BLOCK)[:, None], torch.arange(BLOCK)[None]
     cosines = torch.cos((2 * place + 1) * rate * torch.pi / (2 * BLOCK))
     norm = torch.where(rate == 0, 1 / BLOCK, 2 / BLOCK).sqrt()
-    return (norm * cosines).to(device), torch.tensor(TABLE, dtype=torch.float32).to(device)
+    return (norm * cosines).to(device)
+
+
+@lru_cache
+def _table(device: torch.device) -> Tensor:
+    return torch.tensor(TABLE, dtype=torch.float32).to(device)

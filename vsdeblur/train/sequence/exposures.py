@@ -12,9 +12,10 @@ from torch import Tensor
 from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
+from ..recipe import SourceSettings
 from ..settings import BlurSettings
 from ..synthesis.camera import Draw
-from ..synthesis.concert import concert_look
+from ..synthesis.looks import PLAIN, scenery_of
 from ..synthesis.sources import luma_of_rgb
 from ..synthesis.windows import synthesize
 
@@ -57,30 +58,34 @@ class PhotoMoments:
     Args:
         photos: The photos.
         blur: What the blur is drawn from; of its frames only the middle one is made.
-        concert_share: Share of the windows that are lit like a concert.
+        settings: What is done to the photos.
     """
 
-    def __init__(self, photos: PhotoSet, blur: BlurSettings, concert_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        photos: PhotoSet,
+        blur: BlurSettings,
+        settings: SourceSettings = PLAIN,
+    ) -> None:
         self._photos = photos
         self._blur = replace(blur, num_frames=1)
-        self._concert_share = concert_share
+        self._settings = settings
 
     def windows(
         self, num: int, generator: torch.Generator, on_device: torch.Generator
     ) -> MomentWindows:
         """Make windows; see `MomentSource.windows`."""
         patches = self._photos.patches(2 * num, generator)
-        draw = Draw(patches, on_device)
-        background, foreground, is_concert = concert_look(
-            patches[:num], patches[num:], draw, self._concert_share
+        scenery = scenery_of(patches, self._settings, Draw(patches, on_device))
+        exposure = synthesize(
+            scenery.background, scenery.foreground, self._blur, on_device, with_moments=True
         )
-        exposure = synthesize(background, foreground, self._blur, on_device, with_moments=True)
         moments, to_last, to_first = exposure.moments, exposure.flow, exposure.flow_back
         assert moments is not None
         assert to_last is not None
         assert to_first is not None
         return MomentWindows(
-            exposure.blurred[:, :, 0], moments[:, :, 0], to_last, to_first, is_concert
+            exposure.blurred[:, :, 0], moments[:, :, 0], to_last, to_first, scenery.is_concert
         )
 
 

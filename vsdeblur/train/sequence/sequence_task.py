@@ -263,7 +263,7 @@ class SequenceTask:
         sources: list[tuple[MomentSource, float]] = []
         for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
             settings = stage.sources[name]
-            made = PhotoMoments(photos, stage.blur, settings.concert_share)
+            made = PhotoMoments(photos, stage.blur, settings)
             sources.append((made, settings.weight))
         for name, videos in self._material.videos.items():
             read = VideoMoments(videos, stage.blur.size, device)

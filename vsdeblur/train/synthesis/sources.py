@@ -12,11 +12,10 @@ from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
 from ...standards import BT601
+from ..recipe import SourceSettings
 from ..settings import BlurSettings
 from .camera import Draw
-from .concert import concert_look
-from .lamps import with_lamps
-from .patterns import with_patterns
+from .looks import PLAIN, scenery_of
 from .windows import synthesize
 
 __all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "luma_of_rgb"]
@@ -47,36 +46,25 @@ class PhotoSource:
     Args:
         photos: The photos.
         blur: What the blur is drawn from.
-        concert_share: Share of the windows that are lit like a concert.
-        lamp_share: Share of the windows with lamps and highlights brighter than white.
-        pattern_share: Share of the windows shown on a wall of diodes, or behind stripes.
+        settings: What is done to the photos.
     """
 
     def __init__(
         self,
         photos: PhotoSet,
         blur: BlurSettings,
-        concert_share: float = 0.0,
-        lamp_share: float = 0.0,
-        pattern_share: float = 0.0,
+        settings: SourceSettings = PLAIN,
     ) -> None:
         self._photos = photos
         self._blur = blur
-        self._concert_share = concert_share
-        self._lamp_share = lamp_share
-        self._pattern_share = pattern_share
+        self._settings = settings
 
     def windows(self, num: int, generator: torch.Generator, on_device: torch.Generator) -> Windows:
         """Make windows; see `Source.windows`."""
         patches = self._photos.patches(2 * num, generator)
-        draw = Draw(patches, on_device)
-        patches = with_patterns(patches, draw, self._pattern_share)
-        patches = with_lamps(patches, draw, self._lamp_share)
-        background, foreground, is_concert = concert_look(
-            patches[:num], patches[num:], draw, self._concert_share
-        )
-        exposure = synthesize(background, foreground, self._blur, on_device)
-        return Windows(exposure.blurred[:, :, 0], exposure.sharp, is_concert)
+        scenery = scenery_of(patches, self._settings, Draw(patches, on_device))
+        exposure = synthesize(scenery.background, scenery.foreground, self._blur, on_device)
+        return Windows(exposure.blurred[:, :, 0], exposure.sharp, scenery.is_concert)
 
 
 class VideoSource:
