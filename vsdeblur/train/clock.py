@@ -25,8 +25,8 @@ class Clock:
             self._begun = time.monotonic()
 
     def reserve(self, seconds: float) -> None:
-        """Be over so much before the deadline: what is done at last takes time too."""
-        self._reserve = seconds
+        """Be over so much before the deadline, or more: what is done at last takes time too."""
+        self._reserve = max(self._reserve, seconds)
 
     @property
     def seconds_left(self) -> float:

@@ -53,14 +53,21 @@ class Crops:
             windows: (N,), which of them each crop is of.
             in_time: Whether the T planes follow each other in time.
         """
-        everywhere = kept.unfold(2, self.size, 1).unfold(3, self.size, 1)  # a view
         planes = torch.arange(kept.shape[1], device=kept.device).expand(len(windows), -1)
         if in_time:
             planes = torch.where(self.is_reversed[:, None], planes.flip(1), planes)
-        cut = everywhere[windows[:, None], planes, self.top[:, None], self.left[:, None]]
-        cut = torch.where(_each(self.is_mirrored), cut.flip(-1), cut)
-        cut = torch.where(_each(self.is_upside_down), cut.flip(-2), cut)
-        return torch.where(_each(self.is_transposed), cut.mT, cut)
+        whole = kept[windows[:, None], planes].flatten(2)
+        places = self._places(kept.shape[-1])[:, None].expand(-1, whole.shape[1], -1)
+        return whole.gather(2, places).unflatten(2, (self.size, self.size))
+
+    def _places(self, width: int) -> Tensor:
+        """Where in a plane of that width the pixels of a crop come from, (N, size * size)."""
+        along = torch.arange(self.size, device=self.top.device)
+        rows = torch.where(self.is_upside_down[:, None], along.flip(0), along) + self.top[:, None]
+        columns = torch.where(self.is_mirrored[:, None], along.flip(0), along) + self.left[:, None]
+        rows, turned = width * rows, self.is_transposed[:, None]
+        down, across = torch.where(turned, columns, rows), torch.where(turned, rows, columns)
+        return (down[:, :, None] + across[:, None]).flatten(1)
 
     def flows_of(self, kept: Tensor, windows: Tensor) -> Tensor:
         """The crops of flows, whose vectors turn with the picture; (N, 4, size, size).

@@ -68,9 +68,6 @@ class GraphedStep:
         with torch.cuda.stream(stream):
             loss = self._work(*batch)
         current.wait_stream(stream)
-        for part in batch:
-            part.record_stream(stream)
-        loss.record_stream(current)
         return loss
 
     def _record(self, batch: tuple[Tensor, ...]) -> bool:

@@ -108,7 +108,10 @@ def _resumed(trainer: Trainer, options: TrainOptions) -> str:
     stage, annealed = trainer.recipe.stage or trainer.recipe.name, trainer.schedule.annealed
     line = f"{stage}: goes on from step {trainer.step}"
     if annealed >= 1:
-        return f"{stage}: annealed to its end at step {trainer.step}"
+        return (
+            f"{stage}: annealed to its end at step {trainer.step}; a new run can start from its "
+            "weights with --init"
+        )
     if options.anneal:
         return f"{line}; its learning rate falls from where it stood to zero in the time it has"
     if annealed:

@@ -59,9 +59,9 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(means, gradients, 1 - momentum)
         updates = orthogonalized(torch.stack(torch._foreach_lerp(gradients, means, momentum)))
         updates *= rate * (0.2 * max(updates.shape[1:]) ** 0.5)
-        torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
         changes = [u.view_as(p) for u, p in zip(updates, parameters, strict=True)]
-        torch._foreach_sub_(parameters, changes)
+        torch._foreach_mul_([*parameters], 1 - rate * group["weight_decay"])
+        torch._foreach_sub_([*parameters], changes)
 
 
 def orthogonalized(matrices: Tensor, steps: int = 5) -> Tensor:

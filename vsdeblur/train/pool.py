@@ -156,7 +156,7 @@ class WindowPool:
         settings = self._settings
         is_dark = chance[0] < settings.darken_share
         gain = torch.where(is_dark, 0.15 + 0.85 * chance[1], 1.0)[:, None, None, None]
-        blurred, sharp = (_unpacked(part) * gain for part in (blurred, sharp))
+        blurred, sharp = (_unpacked(part).mul_(gain) for part in (blurred, sharp))
         is_noisy = settings.max_noise > 0 or settings.max_concert_noise > 0
         recorded = as_recorded(
             blurred,
@@ -267,4 +267,4 @@ class _Kept:
 
 def _unpacked(kept: Tensor) -> Tensor:
     """As numbers in [0, 1]."""
-    return kept.float() / 255 if kept.dtype == torch.uint8 else kept.float()
+    return kept.float().div_(255) if kept.dtype == torch.uint8 else kept.float()

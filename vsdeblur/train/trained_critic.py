@@ -21,8 +21,9 @@ def adam(
 ) -> torch.optim.Optimizer:
     """The optimiser of a discriminator, on CUDA such that a graph can hold it."""
     return torch.optim.Adam(
-        network.parameters(), learning_rate, betas, capturable=fabric.device.type == "cuda"
-    )
+        network.parameters(), learning_rate, betas,
+        fused=True, capturable=fabric.device.type == "cuda",
+    )  # fmt: skip
 
 
 class TrainedCritic:

@@ -25,6 +25,9 @@ OUT_OF_SIGHT = 10_000.0
 """A flow in pixels that leads out of any frame: such places count in no loss. It stands for a flow
 that is not known."""
 
+PER_FRAME = 4
+"""Windows that are cut out of a frame of a video."""
+
 
 class MomentWindows(NamedTuple):
     """Blurred frames and what lies behind them, luma in [0, 1], before any noise."""
@@ -92,8 +95,8 @@ class PhotoMoments:
 class VideoMoments:
     """Videos whose blurred frames were averaged from sharp ones; their flow is not known.
 
-    All windows made at once are cut out of one blurred frame, because reading a frame takes long.
-    Of several places the one that changes most is taken: much of a video often stands still.
+    Four windows are cut out of each blurred frame, because reading a frame takes long. Of several
+    places the one that changes most is taken: much of a video often stands still.
 
     Args:
         videos: At least one.
@@ -117,6 +120,16 @@ class VideoMoments:
             DataError: A frame cannot be read or is too small, or the video has no moments.
         """
         del on_device
+        cuts: list[Tensor] = []
+        while len(cuts) < num:
+            cuts += self._cut_frame(min(PER_FRAME, num - len(cuts)), generator)
+        luma = luma_of_rgb(torch.stack(cuts), self._device)
+        unknown = luma.new_full((num, 2, self._size, self._size), OUT_OF_SIGHT)
+        is_concert = torch.zeros(num, dtype=torch.bool, device=self._device)
+        return MomentWindows(luma[:, :1], luma[:, 1:], unknown, unknown, is_concert)
+
+    def _cut_frame(self, num: int, generator: torch.Generator) -> list[Tensor]:
+        """Windows of a random blurred frame and its moments, (8, 3, size, size) uint8 each."""
         video = self._videos[random_below(len(self._videos), generator)]
         index = random_below(len(video), generator)
         moments = video.moments(index)
@@ -126,11 +139,7 @@ class VideoMoments:
                 "that has, such as gopro-all-7 or high-speed-7"
             )
         frames = torch.cat([video.blurred(index)[None], moments])
-        cuts = [self._cut(frames, video.name, generator) for _ in range(num)]
-        luma = luma_of_rgb(torch.stack(cuts), self._device)
-        unknown = luma.new_full((num, 2, self._size, self._size), OUT_OF_SIGHT)
-        is_concert = torch.zeros(num, dtype=torch.bool, device=self._device)
-        return MomentWindows(luma[:, :1], luma[:, 1:], unknown, unknown, is_concert)
+        return [self._cut(frames, video.name, generator) for _ in range(num)]
 
     def _cut(
         self, frames: Tensor, name: str, generator: torch.Generator, choices: int = 8
