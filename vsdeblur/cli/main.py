@@ -23,7 +23,15 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
 from .engines import engines, export
-from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
+from .option_groups import GroupedCommand
+from .options import (
+    RESTORE_GROUPS,
+    ManyFolders,
+    check_speed,
+    filter_option,
+    filter_options,
+    parsed,
+)
 from .outside import STOPPED, stop_signals, unbroken_stderr
 
 __all__ = ["app", "main"]
@@ -82,7 +90,7 @@ def app() -> None:
 app.add_command(benchmark)
 
 
-@app.command()
+@app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @filter_option(load_manifest())
