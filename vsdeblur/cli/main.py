@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.logging import RichHandler
 
 from .. import __version__
 from ..benchmark.run_benchmark import benchmark
@@ -33,13 +32,15 @@ from .options import (
     parsed,
 )
 from .outside import STOPPED, stop_signals, unbroken_stderr
+from .progress import progress_view
+from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
 
 __all__ = ["app", "main"]
 
 SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
 """Filters that give several frames for each."""
-INCOMPLETE = 1
-"""Exit status of `--strict` where the source was not whole."""
+INCOMPLETE, REFUSED = 1, 2
+"""Exit status of `--strict` where the source was not whole, and of what the user can mend."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,24 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    told = Reporter()
+    arguments = None if argv is None else list(argv)
     with unbroken_stderr(), stop_signals() as signals:
         try:
-            status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
+            status = app.main(args=arguments, standalone_mode=False, obj=told)
         except DeblurError as error:
-            return _refuse(str(error))
+            return told.refuse(str(error), REFUSED)
         except click.ClickException as error:
-            return _refuse(error.format_message())
+            return told.refuse(error.format_message(), REFUSED)
         except (KeyboardInterrupt, click.Abort):
-            _refuse("stopped")
-            return signals.status
+            return told.refuse("stopped", signals.status)
         if status == STOPPED:
             return signals.status
         return status if isinstance(status, int) else 0
-
-
-def _refuse(message: str) -> int:
-    print(f"vsdeblur: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
 
 
 def _trained_with(option: str) -> str:
@@ -82,8 +79,7 @@ def _trained_with(option: str) -> str:
 @click.version_option(__version__, prog_name="vsdeblur")
 def app() -> None:
     """Set up what all commands share."""
-    handler = RichHandler(console=_console(), show_path=False, show_time=False)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    log_to(rich_handler())
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
@@ -130,6 +126,7 @@ app.add_command(benchmark)
 @click.option(
     "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
 )
+@reporting_options
 def restore(
     source: str,
     target: str,
@@ -164,8 +161,9 @@ def restore(
     from ..restorers import load_restorer
     from ..stream import StreamOptions, plan_file, restore_file, settings_text
     from ..stream.paths import check_paths
-    from .progress import StreamBar
 
+    told = reporter()
+    told.explain_failures()
     overwrite = overwrite or dry_run or _may_replace(target)
     for each in (source, *join):
         check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
@@ -190,17 +188,17 @@ def restore(
     )
     if dry_run:
         for line in plan_file(source, target, restorer, stream_options).lines():
-            _say(line)
+            told.say(line)
         return 0
-    with StreamBar(_console()) as bar:
-        result = restore_file(source, target, restorer, stream_options, bar.update)
-    written = "stdout" if str(result.target) == "-" else result.target
-    if result.frames_out:
-        _say(f"{written}: {result.frames_out} frames")
+    with told.progress(source, target) as progress:
+        result = restore_file(source, target, restorer, stream_options, progress.update)
+    told.done(source, result)
     if result.interrupted:
+        written = "stdout" if str(result.target) == "-" else result.target
         held = f"{written} holds the first {result.frames_out} frames and plays"
-        _refuse(f"stopped; {held if result.frames_out else 'nothing was written'}")
-        return STOPPED
+        return told.refuse(
+            f"stopped; {held if result.frames_out else 'nothing was written'}", STOPPED
+        )
     return INCOMPLETE if strict and not result.whole else 0
 
 
@@ -209,11 +207,6 @@ def _may_replace(target: str) -> bool:
     asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     exists = target != "-" and Path(target).is_file()
     return asks and exists and click.confirm(f"{target} exists; replace it?", err=True)
-
-
-def _say(line: str) -> None:
-    """Print a line to stderr as it is: names may hold what Rich takes for markup."""
-    _console().print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command(cls=ManyFolders)
@@ -292,10 +285,9 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     """Score a filter on datasets of blurred frames and their sharp partners."""
     from ..evaluate.report.console import print_tables
     from ..evaluate.run_evaluation import run_evaluation
-    from .progress import StreamBar
 
-    with StreamBar(_console()) as bar:
-        found = run_evaluation(filter_name, data=data, on_progress=bar.update, **options)
+    with progress_view(_console()) as progress:
+        found = run_evaluation(filter_name, data=data, on_progress=progress.update, **options)
     print_tables(found, Console())
     return 0
 

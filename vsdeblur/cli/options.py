@@ -41,6 +41,7 @@ RESTORE_GROUPS = {
         "--slow-motion",
         "--stretch-audio",
     ),
+    "What is said": ("--quiet", "--verbose", "--json"),
     "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
 }
 """The options of `restore`, in the order of its help."""

@@ -16,6 +16,7 @@ from ..errors import VideoError
 from ..manifest import load_manifest
 from ..restorers import Restorer
 from .encoder import announce_limits, encoder_named, working_format
+from .ffmpeg_log import ffmpeg_reasons
 from .moment_planes import timing_of
 from .outlet import check_streamable, open_outlet
 from .packets import copy_of
@@ -129,7 +130,8 @@ def _planned(
         reader.working_format = working_format(reader.facts, options, codec)
         announce_limits(reader.facts, reader.working_format, options)
         plan = make_plan(reader, container, options, timing)
-        _dry_mux(reader, options, timing, plan, named(target))
+        with ffmpeg_reasons():
+            _dry_mux(reader, options, timing, plan, named(target))
         yield reader, plan, timing, options
 
 
