@@ -22,6 +22,7 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
 from .engines import engines, export
+from .info import info
 from .option_groups import GroupedCommand
 from .options import (
     RESTORE_GROUPS,
@@ -126,6 +127,10 @@ app.add_command(benchmark)
 @click.option(
     "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
 )
+@click.option(
+    "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
+    help="Leave out of OUT's metadata what it was restored with: see vsdeblur info.",
+)  # fmt: skip
 @reporting_options
 def restore(
     source: str,
@@ -146,6 +151,7 @@ def restore(
     dry_run: bool,
     strict: bool,
     allow_playlist: bool,
+    settings_tag: bool,
     **given: str | None,
 ) -> int:
     """Restore a video, or a still picture.
@@ -184,7 +190,7 @@ def restore(
         drop=drop,
         max_megapixels=max_megapixels,
         allow_playlist=allow_playlist,
-        settings=settings_text(filter_name, options, restorer.device),
+        settings=settings_text(filter_name, options, restorer.device) if settings_tag else None,
     )
     if dry_run:
         for line in plan_file(source, target, restorer, stream_options).lines():
@@ -292,8 +298,8 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     return 0
 
 
-app.add_command(engines)
-app.add_command(export)
+for command in (engines, export, info):
+    app.add_command(command)
 
 
 @app.command()

@@ -35,7 +35,7 @@ RESTORE_GROUPS = {
         "--help",
     ),
     "What is read": ("--join", "--strict", "--allow-playlist", "--max-megapixels"),
-    "What is written": ("--container", "--pixel-format", "--drop"),
+    "What is written": ("--container", "--pixel-format", "--drop", "--no-settings-tag"),
     "Filters that give several frames for each": (
         "--high-rate",
         "--slow-motion",
