@@ -21,6 +21,7 @@ from ..benchmark.run_benchmark import benchmark
 from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
+from .completion import completion
 from .engines import engines, export
 from .info import info
 from .option_groups import GroupedCommand
@@ -88,8 +89,8 @@ app.add_command(benchmark)
 
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
+@click.argument("target", metavar="OUT", type=click.Path(allow_dash=True))
 @filter_option(load_manifest())
 @filter_options(load_manifest())
 @click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
@@ -298,7 +299,7 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     return 0
 
 
-for command in (engines, export, info):
+for command in (engines, export, info, completion):
     app.add_command(command)
 
 

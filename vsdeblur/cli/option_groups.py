@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..manifest import load_manifest
 
@@ -42,6 +43,21 @@ class FilterOption(click.Option):
         self.texts = texts
         self.others = others
         super().__init__(*args, **more)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """What a shell may put here: the choices of the filter that was given, or files."""
+        of_filter = load_manifest().filters.get(ctx.params.get("filter_name") or "")
+        known = load_manifest().filters.values() if of_filter is None else [of_filter]
+        parameters = [facts.parameters[str(self.name)] for facts in known
+                      if self.name in facts.parameters]  # fmt: skip
+        if any(each.type == "str" and not each.choices for each in parameters):
+            return [CompletionItem(incomplete, type="file")]
+        choices = {
+            "true" if choice is True else "false" if choice is False else str(choice)
+            for each in parameters
+            for choice in (each.choices or ((True, False) if each.type == "bool" else ()))
+        }
+        return [CompletionItem(text) for text in sorted(choices) if text.startswith(incomplete)]
 
     @property
     def differs(self) -> bool:

@@ -70,6 +70,7 @@ def filter_option(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callabl
     return click.option(
         "--filter", "filter_name", default=names[0], show_default=True,
         metavar=f"[{'|'.join(names)}]", help="Filter.",
+        shell_complete=lambda ctx, param, start: [n for n in names if n.startswith(start)],
     )  # fmt: skip
 
 
