@@ -116,7 +116,7 @@ def test_a_video_in_a_few_words(capfd, clip):
     text, found = told(capfd, clip)
     assert text.startswith(f"{clip}: video\n  container     Matroska / WebM\n")
     assert found["facts"]["title"] == "Concert"
-    assert found["facts"]["length"] == "0:00:00.160"
+    assert found["facts"]["length"] == "0:00:00.16"
     assert found["tracks"][0].startswith("video ffv1, 64x48, yuv420p, 25 frames/s")
 
 

@@ -34,6 +34,7 @@ from .options import (
     parsed,
 )
 from .outside import STOPPED, stop_signals, unbroken_stderr
+from .preview import preview
 from .progress import progress_view
 from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
 
@@ -132,7 +133,7 @@ app.add_command(benchmark)
     "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
     help="Leave out of OUT's metadata what it was restored with: see vsdeblur info.",
 )  # fmt: skip
-@reporting_options
+@reporting_options(as_json=True)
 def restore(
     source: str,
     target: str,
@@ -299,7 +300,7 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     return 0
 
 
-for command in (engines, export, info, completion):
+for command in (preview, info, engines, export, completion):
     app.add_command(command)
 
 

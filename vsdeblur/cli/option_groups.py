@@ -46,8 +46,11 @@ class FilterOption(click.Option):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
         """What a shell may put here: the choices of the filter that was given, or files."""
-        of_filter = load_manifest().filters.get(ctx.params.get("filter_name") or "")
-        known = load_manifest().filters.values() if of_filter is None else [of_filter]
+        given = ctx.params.get("filter_name") or ()
+        filters = load_manifest().filters
+        named = [filters[name] for name in ([given] if isinstance(given, str) else given)
+                 if name in filters]  # fmt: skip
+        known = named or filters.values()
         parameters = [facts.parameters[str(self.name)] for facts in known
                       if self.name in facts.parameters]  # fmt: skip
         if any(each.type == "str" and not each.choices for each in parameters):

@@ -64,18 +64,33 @@ class ManyFolders(click.Command):
         return super().parse_args(ctx, spread)
 
 
-def filter_option(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the option that says which filter; the manifest's first is the default."""
+def filter_option(
+    plugin: PluginFacts, *, several: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the option that says which filter; the manifest's first is the default.
+
+    Args:
+        plugin: What filters there are.
+        several: Whether it may be repeated.
+    """
     names = list(plugin.filters)
     return click.option(
-        "--filter", "filter_name", default=names[0], show_default=True,
-        metavar=f"[{'|'.join(names)}]", help="Filter.",
+        "--filter", "filter_name", multiple=several,
+        default=(names[0],) if several else names[0], show_default=True,
+        metavar=f"[{'|'.join(names)}]", help="Filter; may be repeated." if several else "Filter.",
         shell_complete=lambda ctx, param, start: [n for n in names if n.startswith(start)],
     )  # fmt: skip
 
 
-def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command an option for every parameter of every filter, from the manifest."""
+def filter_options(
+    plugin: PluginFacts, *, several: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for every parameter of every filter, from the manifest.
+
+    Args:
+        plugin: What filters there are.
+        several: Parameters whose options may be repeated.
+    """
     owners: dict[str, dict[str, Parameter]] = {}
     for facts in plugin.filters.values():
         for parameter in facts.parameters.values():
@@ -87,6 +102,7 @@ def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callab
                 f"--{name.replace('_', '-')}",
                 name,
                 cls=FilterOption,
+                multiple=name in several,
                 metavar=_metavar(list(parameters.values())),
                 texts={each: _help(parameter) for each, parameter in parameters.items()},
                 others=len(parameters) < len(plugin.filters),

@@ -126,31 +126,42 @@ def reporter() -> Reporter:
     return found
 
 
-def reporting_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --quiet, --verbose and --json, and set its reporter up before it runs."""
+def reporting_options(*, as_json: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command --quiet and --verbose, and set its reporter up before it runs.
 
-    @functools.wraps(command)
-    def reported(*args: Any, quiet: bool, verbose: bool, as_json: bool, **more: Any) -> Any:  # noqa: ANN401
-        reporter().set_up(
-            quiet=quiet,
-            verbose=verbose,
-            as_json=as_json,
-            stdout_is_taken=more.get("target") == "-",
-        )
-        return command(*args, **more)
-
-    options = (
+    Args:
+        as_json: Whether it has --json too.
+    """
+    options = [
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),
         click.option("--verbose", is_flag=True, help="Show all that FFmpeg says, too."),
-        click.option(
-            "--json", "as_json", is_flag=True,
-            help="Report to a program: an object of JSON a line, on stdout, or on stderr where OUT "
-            "is stdout.",
-        ),
-    )  # fmt: skip
-    for option in reversed(options):
-        reported = option(reported)
-    return reported
+    ]
+    if as_json:
+        text = "Report to a program: an object of JSON a line, on stdout, or on stderr where OUT is"
+        options.append(click.option("--json", "as_json", is_flag=True, help=f"{text} stdout."))
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def reported(
+            *args: Any,  # noqa: ANN401
+            quiet: bool,
+            verbose: bool,
+            as_json: bool = False,
+            **more: Any,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            reporter().set_up(
+                quiet=quiet,
+                verbose=verbose,
+                as_json=as_json,
+                stdout_is_taken=more.get("target") == "-",
+            )
+            return command(*args, **more)
+
+        for option in reversed(options):
+            reported = option(reported)
+        return reported
+
+    return decorate
 
 
 def rich_handler() -> logging.Handler:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from ..errors import VideoError
+from .account import clock_time
 from .deep_pictures import is_deep
 from .facts import frame_rate, picture_track
 from .formats import FULL_RANGE
@@ -79,7 +79,7 @@ def describe_file(source: Path | str) -> FileInfo:
 def _container_facts(container: InputContainer, tags: dict[str, str]) -> dict[str, str]:
     facts = {"container": container.format.long_name or container.format.name}
     if container.duration and container.duration > 0:
-        facts["length"] = _clock(Fraction(container.duration, av.time_base))
+        facts["length"] = clock_time(Fraction(container.duration, av.time_base))
     if container.size and container.size > 0:
         facts["size"] = f"{container.size / 1e6:.1f} MB"
     for name in ("title", "artist", "date", "creation_time"):
@@ -87,10 +87,6 @@ def _container_facts(container: InputContainer, tags: dict[str, str]) -> dict[st
             facts[name.replace("_", " ")] = " ".join(tags[name].split())
     chapters = container.chapters()
     return facts | ({"chapters": str(len(chapters))} if chapters else {})
-
-
-def _clock(seconds: Fraction) -> str:
-    return str(timedelta(milliseconds=round(seconds * 1000))).removesuffix("000")
 
 
 def _first_frame(container: InputContainer, film: av.VideoStream) -> av.VideoFrame | None:
