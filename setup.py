@@ -55,6 +55,7 @@ setup(
         "vsdeblur": [
             "py.typed",
             "benchmark/*.vpy",
+            "demo/*.vpy",
             "preview/*.html",
             "train/recipes/*.toml",
             "evaluate/report/*.html",

@@ -22,6 +22,7 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
 from .completion import completion
+from .demo import demo
 from .engines import engines, export
 from .info import info
 from .option_groups import GroupedCommand
@@ -300,7 +301,7 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     return 0
 
 
-for command in (preview, info, engines, export, completion):
+for command in (preview, info, demo, engines, export, completion):
     app.add_command(command)
 
 

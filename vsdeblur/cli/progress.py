@@ -19,7 +19,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["FramesDone", "PlainLines", "ProgressView", "StreamBar", "progress_view", "step"]
+__all__ = [
+    "FramesDone",
+    "PlainLines",
+    "ProgressView",
+    "StreamBar",
+    "print_line",
+    "progress_view",
+    "step",
+]
 
 LINE_SECONDS = 30.0
 """Between two lines where there is no terminal."""
@@ -67,7 +75,7 @@ class ProgressView(Protocol):
 
 def progress_view(console: Console) -> ProgressView:
     """A bar where the console is a terminal, lines where it is not."""
-    return StreamBar(console) if console.is_terminal else PlainLines(_printer(console))
+    return StreamBar(console) if console.is_terminal else PlainLines(print_line)
 
 
 class StreamBar:
@@ -164,9 +172,10 @@ def seconds_left(progress: FramesDone) -> float | None:
     return rest / frames_per_second(progress)
 
 
-def _printer(console: Console) -> Callable[[str], None]:
-    """Prints lines as they are: names may hold what Rich takes for markup."""
-    return lambda line: console.print(line, highlight=False, soft_wrap=True, markup=False)
+def print_line(line: str) -> None:
+    """Print a line to stderr as it is: names may hold what Rich takes for markup."""
+    console = Console(stderr=True)
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def step(console: Console, text: str) -> Progress:

@@ -22,6 +22,7 @@ from .progress import (
     PlainLines,
     ProgressView,
     frames_per_second,
+    print_line,
     progress_view,
     seconds_left,
 )
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Reporter",
     "log_to",
-    "print_line",
     "reporter",
     "reporting_options",
     "rich_handler",
@@ -174,12 +174,6 @@ def log_to(handler: logging.Handler, level: int = logging.INFO) -> None:
     handler.setLevel(level)
     logging.getLogger("vsdeblur").setLevel(level)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
-
-
-def print_line(line: str) -> None:
-    """Print a line to stderr as it is: names may hold what Rich takes for markup."""
-    console = Console(stderr=True)
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 class _JsonProgress:
