@@ -34,7 +34,7 @@ from .options import (
     filter_options,
     parsed,
 )
-from .outside import STOPPED, stop_signals, unbroken_stderr
+from .outside import STOPPED, never_fail_to_print, stop_signals, unbroken_stderr
 from .preview import preview
 from .progress import progress_view
 from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
+        never_fail_to_print()
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     told = Reporter()
