@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,23 +22,23 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
 from .engines import engines, export
+from .jobs import JobRequest, job_options
 from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
 from .outside import STOPPED, stop_signals, unbroken_stderr
+from .progress import refuse
 
 __all__ = ["app", "main"]
 
 SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
 """Filters that give several frames for each."""
-INCOMPLETE = 1
-"""Exit status of `--strict` where the source was not whole."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status.
 
-    0: done. 1: done, but the source was damaged, and `--strict` was asked for. 2: something the
-    user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by SIGTERM, 129 by
-    SIGHUP. A traceback means a bug.
+    0: done. 1: of several files some failed, or the source was damaged, and `--strict` was asked
+    for. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by
+    SIGTERM, 129 by SIGHUP. A traceback means a bug.
     """
     if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
@@ -49,20 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
         except DeblurError as error:
-            return _refuse(str(error))
+            return refuse(str(error))
         except click.ClickException as error:
-            return _refuse(error.format_message())
+            return refuse(error.format_message())
         except (KeyboardInterrupt, click.Abort):
-            _refuse("stopped")
+            refuse("stopped")
             return signals.status
         if status == STOPPED:
             return signals.status
         return status if isinstance(status, int) else 0
-
-
-def _refuse(message: str) -> int:
-    print(f"vsdeblur: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
 
 
 def _trained_with(option: str) -> str:
@@ -83,8 +77,8 @@ app.add_command(benchmark)
 
 
 @app.command()
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@click.argument("names", metavar="IN... OUT", nargs=-1, required=True)
+@job_options
 @filter_option(load_manifest())
 @filter_options(load_manifest())
 @click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
@@ -106,7 +100,7 @@ app.add_command(benchmark)
     "--stretch-audio", is_flag=True,
     help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists, by what is complete.")
+@click.option("--overwrite", is_flag=True, help="Replace what exists, by what is complete.")
 @click.option(
     "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
 )
@@ -123,8 +117,7 @@ app.add_command(benchmark)
     "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
 )
 def restore(
-    source: str,
-    target: str,
+    names: tuple[str, ...],
     filter_name: str,
     codec: str,
     quality: float,
@@ -143,24 +136,26 @@ def restore(
     allow_playlist: bool,
     **given: str | None,
 ) -> int:
-    """Restore a video, or a still picture.
+    """Restore videos and still pictures.
 
     IN is a file, a pipe, an address or - for stdin; OUT a file, a pipe or - for stdout, which need
     --container. Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable
     file.
+
+    Several files, folders and patterns go into a folder: --out DIR. What is done already is passed
+    over; what fails stops nothing else.
     """
+    asked = JobRequest.taken_from(given, names, overwrite=overwrite, dry_run=dry_run)
     facts = load_manifest().filter(filter_name)
     options = parsed(facts, given)
     check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
     threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
-    from ..stream import StreamOptions, plan_file, restore_file, settings_text
-    from ..stream.paths import check_paths
-    from .progress import StreamBar
+    from ..stream import StreamOptions, settings_text
 
-    overwrite = overwrite or dry_run or _may_replace(target)
-    for each in (source, *join):
-        check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
+    work = asked.work(codec, join)
+    if work is None:
+        return 0
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
@@ -173,7 +168,6 @@ def restore(
         scene_threshold=threshold,
         slow_motion=slow_motion,
         stretch_audio=stretch_audio,
-        overwrite=overwrite,
         join=join,
         drop=drop,
         max_megapixels=max_megapixels,
@@ -181,31 +175,9 @@ def restore(
         settings=settings_text(filter_name, options, restorer.device),
     )
     if dry_run:
-        for line in plan_file(source, target, restorer, stream_options).lines():
-            _say(line)
+        work.plan(restorer, stream_options)
         return 0
-    with StreamBar(_console()) as bar:
-        result = restore_file(source, target, restorer, stream_options, bar.update)
-    written = "stdout" if str(result.target) == "-" else result.target
-    if result.frames_out:
-        _say(f"{written}: {result.frames_out} frames")
-    if result.interrupted:
-        held = f"{written} holds the first {result.frames_out} frames and plays"
-        _refuse(f"stopped; {held if result.frames_out else 'nothing was written'}")
-        return STOPPED
-    return INCOMPLETE if strict and not result.whole else 0
-
-
-def _may_replace(target: str) -> bool:
-    """Whether the user, asked on the terminal, lets an existing file be replaced."""
-    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-    exists = target != "-" and Path(target).is_file()
-    return asks and exists and click.confirm(f"{target} exists; replace it?", err=True)
-
-
-def _say(line: str) -> None:
-    """Print a line to stderr as it is: names may hold what Rich takes for markup."""
-    _console().print(line, highlight=False, soft_wrap=True, markup=False)
+    return work.run(restorer, stream_options, strict=strict)
 
 
 @app.command(cls=ManyFolders)

@@ -1,7 +1,8 @@
-"""Progress on stderr for the commands."""
+"""What the commands say on stderr: lines, refusals and progress."""
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -16,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["StreamBar", "step"]
+__all__ = ["StreamBar", "refuse", "say", "step"]
 
 
 class FramesDone(Protocol):
@@ -100,3 +101,14 @@ def step(console: Console, text: str) -> Progress:
     )
     progress.add_task(text, total=None)
     return progress
+
+
+def say(line: str) -> None:
+    """Print a line as it is: names may hold what Rich takes for markup."""
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def refuse(message: str) -> int:
+    """Say in one line what is wrong; the return value is the exit status."""
+    sys.stderr.write(f"vsdeblur: error: {' '.join(message.split())}\n")
+    return 2

@@ -100,14 +100,23 @@ def plan_file(
     target: Path | str,
     restorer: Restorer,
     options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
+    *,
+    makes_folder: bool = False,
 ) -> Plan:
     """What `restore_file` would do with each track of a video; nothing is written.
+
+    Args:
+        source: See `restore_file`; so are the next three.
+        target: A video.
+        restorer: What would restore it.
+        options: How to encode.
+        makes_folder: Whether the target's folder need not be there.
 
     Raises:
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
     source, target = _as_given(source), _as_given(target)
-    check_paths(source, target, overwrite=options.overwrite)
+    check_paths(source, target, overwrite=options.overwrite, makes_folder=makes_folder)
     with _planned(source, target, restorer, options) as (_, plan, _, _):
         return plan
 
@@ -212,11 +221,8 @@ class _Job:
                 raise VideoError(f"{error}; {said}") from error
             log.warning(said)
             raise
-        if writer.frames:
-            partial.keep(target)
-        if writer.frames and interrupted and target.exists():
-            partial.keep(free_name(target, "incomplete"))
-            self._warn(f"{target} stays as it was; the part that is done is {partial.place}")
+        if writer.frames:  # a file has its name when it is complete
+            partial.keep(free_name(target, "incomplete") if interrupted else target)
         return interrupted
 
     def result(self, written: Path | str, *, interrupted: bool) -> StreamResult:

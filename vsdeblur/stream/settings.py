@@ -75,10 +75,10 @@ class StreamResult:
     frames_out: int
     """Frames written; fewer than frames_in times the restorer's multiplier only if interrupted."""
     interrupted: bool
-    """Whether Ctrl-C ended it early; the target is then playable up to that point, or, if
-    frames_out is 0, was not written."""
+    """Whether Ctrl-C ended it early; what was written is then playable up to that point; if
+    frames_out is 0, nothing was."""
     target: Path | str
-    """What was written: not what was asked for where that is said in `warnings`."""
+    """What was written: of a job that ended early, a file beside the target that says so."""
     whole: bool = True
     """Whether all that the source promised came undamaged."""
     warnings: tuple[str, ...] = ()
