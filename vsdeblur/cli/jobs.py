@@ -19,6 +19,7 @@ from .progress import StreamBar, refuse, say
 if TYPE_CHECKING:
     from ..restorers import Restorer
     from ..stream import StreamOptions, StreamResult
+    from ..stream.excerpt import ExcerptRequest
     from ..stream.jobs import Batch, Job, Outcome, Summary
 
 __all__ = ["JobRequest", "job_options"]
@@ -45,6 +46,13 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Look into the folders of folders; their tree is mirrored under --out.",
             ),
             click.option(
+                "--start", metavar="TIME",
+                help="Begin there: 90.5, 1:02:03.5, or a frame's number from 0, 250f.",
+            ),
+            click.option(
+                "--duration", metavar="TIME", help="Restore so much: a time, or frames (250f)."
+            ),
+            click.option(
                 "--no-clobber", is_flag=True, help="Keep what exists, and go on with the next."
             ),
         )
@@ -68,6 +76,8 @@ class JobRequest:
     overwrite: bool
     no_clobber: bool
     dry_run: bool
+    start: str | None
+    duration: str | None
 
     @classmethod
     def taken_from(
@@ -100,7 +110,27 @@ class JobRequest:
         return cls(
             names=names, target=target, out=out, suffix=suffix, recursive=recursive,
             overwrite=overwrite, no_clobber=no_clobber, dry_run=dry_run,
+            start=given.pop("start"), duration=given.pop("duration"),
         )  # fmt: skip
+
+    @property
+    def part(self) -> ExcerptRequest:
+        """Which part of each source is wanted.
+
+        Raises:
+            OptionError: It is given in a form that is not known.
+        """
+        from ..stream.excerpt import ExcerptRequest
+        from ..stream.positions import parse_position
+
+        start, duration = (
+            None if text is None else parse_position(text) for text in (self.start, self.duration)
+        )
+        return ExcerptRequest(start, duration)
+
+    def described(self) -> dict[str, object]:
+        """What of this is to be said in a result's metadata, by the options' names."""
+        return {"start": self.part.start, "duration": self.part.duration}
 
     def work(self, codec: str, join: Sequence[str]) -> Work | None:
         """What there is to do, as far as can be told before a model is loaded; None = nothing.

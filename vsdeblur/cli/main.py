@@ -156,6 +156,7 @@ def restore(
     work = asked.work(codec, join)
     if work is None:
         return 0
+    further = asked.described() | {"slow-motion": slow_motion or None}
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
@@ -172,7 +173,8 @@ def restore(
         drop=drop,
         max_megapixels=max_megapixels,
         allow_playlist=allow_playlist,
-        settings=settings_text(filter_name, options, restorer.device),
+        part=asked.part,
+        settings=settings_text(filter_name, options, restorer.device, further),
     )
     if dry_run:
         work.plan(restorer, stream_options)

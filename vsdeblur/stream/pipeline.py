@@ -133,7 +133,10 @@ def _planned(
         options = replace(options, codec=_CODECS[container])
     codec = encoder_named(options.codec)
     timing = timing_of(restorer, options)
-    with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
+    with Reader(
+        source, *options.join, allow_playlist=options.allow_playlist,
+        wanted=options.part, radius=restorer.radius,
+    ) as reader:  # fmt: skip
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         announce_limits(reader.facts, reader.working_format, options)
@@ -233,6 +236,8 @@ class _Job:
         if self._refused:
             self._warn(f"{self._refused} damaged packets of other tracks are left out")
         whole = interrupted or (account.whole and not self._refused)
+        if self._reader.ended_early:
+            self._warn(f"{named(self._reader.path)} ends before the part that was asked for does")
         if not interrupted and not account.whole:
             self._warn(f"{named(self._reader.path)}: {account.damage()}")
         return StreamResult(
@@ -253,6 +258,8 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if not options.part.is_all:
+        raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):
         raise VideoError("a picture is read from a file and written to a file; give two names")
     with partial_file(target) as partial:

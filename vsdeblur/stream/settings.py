@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .excerpt import ALL, ExcerptRequest
+
 __all__ = ["StreamOptions", "StreamProgress", "StreamResult"]
 
 
@@ -41,6 +43,8 @@ class StreamOptions:
     """Whether tracks are given up that the container cannot hold and another one could."""
     max_megapixels: float = 300
     """Of a still picture, pixels in millions from which it is refused: it has to fit in memory."""
+    part: ExcerptRequest = ALL
+    """Which part of the source is restored: the target begins with its first frame."""
     join: tuple[Path | str, ...] = ()
     """Further files that continue the source."""
     allow_playlist: bool = False
