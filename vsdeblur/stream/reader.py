@@ -19,12 +19,13 @@ from ..errors import VideoError
 from .account import Account
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
 from .excerpt import ALL, Excerpt, ExcerptRequest
-from .facts import SourceFacts, facts_of, picture_track, promise_of, seconds_a_unit
+from .facts import SourceFacts, facts_of, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
 from .late_start import LateStart
 from .packets import PacketReader, copy_of, first_time, is_sparse, source_timeline, start_times
 from .pictures import PictureReader, counts_places
+from .promise import promise_of
 from .source import named, one_line, open_source
 from .timeline import Rising
 
