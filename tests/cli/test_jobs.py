@@ -294,7 +294,7 @@ def test_a_signal_ends_the_job_in_hand_and_says_what_is_left(capfd, folder, rest
     restorer.before = stop
     status, err = run(capfd, "in", "--out", "out")
     assert status == 128 + getattr(signal, name)
-    assert "out/b.incomplete.mp4 holds the first" in err
+    assert "out/b.incomplete.mp4: " in err
     assert "1 restored, 2 left" in err
     assert "left: in/b.mp4" in err
     assert "left: in/p.png" in err

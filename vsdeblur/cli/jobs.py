@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
-from rich.console import Console
 
 from ..errors import OptionError
 from .outside import STOPPED
-from .progress import StreamBar, refuse, say
+from .progress import ProgressView
+from .reporting import Reporter, reporter
 
 if TYPE_CHECKING:
     from ..restorers import Restorer
-    from ..stream import StreamOptions, StreamResult
+    from ..stream import StreamOptions, StreamProgress, StreamResult
     from ..stream.excerpt import ExcerptRequest
-    from ..stream.jobs import Batch, Job, Outcome, Summary
+    from ..stream.jobs import Batch, Job, Outcome
 
 __all__ = ["JobRequest", "job_options"]
 
@@ -156,7 +157,7 @@ class JobRequest:
 
         exists = target != "-" and Path(target).is_file()
         if exists and self.no_clobber and not self.dry_run:
-            say(f"{target} exists and stays as it is")
+            reporter().say(f"{target} exists and stays as it is")
             return None
         overwrite = self.overwrite or self.dry_run
         if exists and not overwrite and _at_terminal():
@@ -191,20 +192,18 @@ class _One:
         from ..stream import plan_file
 
         for line in plan_file(self.source, self.target, restorer, options).lines():
-            say(line)
+            reporter().say(line)
 
     def run(self, restorer: Restorer, options: StreamOptions, *, strict: bool) -> int:
         """See `Work.run`."""
         from ..stream import restore_file
 
-        options = replace(options, overwrite=self.overwrite)
-        with StreamBar(_console()) as bar:
-            result = restore_file(self.source, self.target, restorer, options, bar.update)
+        told, options = reporter(), replace(options, overwrite=self.overwrite)
+        with told.progress(self.source, self.target) as progress:
+            result = restore_file(self.source, self.target, restorer, options, progress.update)
+        told.done(self.source, result)
         if result.interrupted:
-            refuse(f"stopped; {_told(result)}")
-            return STOPPED
-        if result.frames_out:
-            say(_told(result))
+            return told.refuse(f"stopped; {_kept(result)}", STOPPED)
         return INCOMPLETE if strict and not result.whole else 0
 
 
@@ -219,18 +218,20 @@ class _Several:
     def plan(self, restorer: Restorer, options: StreamOptions) -> None:
         """See `Work.plan`."""
         for line in self._batch(restorer, options).plan():
-            say(line)
+            reporter().say(line)
 
     def run(self, restorer: Restorer, options: StreamOptions, *, strict: bool) -> int:
         """See `Work.run`."""
         from ..stream.jobs import State
 
-        summary = _watched(self._batch(restorer, options, _may_replace if _at_terminal() else None))
+        told = reporter()
+        batch = self._batch(restorer, options, _may_replace if _at_terminal() else None)
+        watch = _Watch(told, len(batch.open))
+        summary = batch.run(watch.report, watch.begin, watch.end)
         for line in summary.lines():
-            say(line)
+            told.say(line)
         if summary.of(State.LEFT):
-            refuse("stopped; the same command restores what is left")
-            return STOPPED
+            return told.refuse("stopped; the same command restores what is left", STOPPED)
         failed = bool(summary.of(State.FAILED))
         return INCOMPLETE if failed or (strict and not summary.whole) else 0
 
@@ -248,30 +249,44 @@ class _Several:
         return Batch(self.jobs, restorer, options, existing=existing, may_replace=may_replace)
 
 
-def _watched(batch: Batch) -> Summary:
-    """Run the jobs, and say of each what becomes of it."""
-    count = len(batch.open)
-    with StreamBar(_console()) as bar:
+class _Watch:
+    """Says of each job of several what becomes of it.
 
-        def begun(job: Job, number: int) -> None:
-            say(f"[{number}/{count}] {job.source} -> {job.target}")
+    Args:
+        told: Who says it.
+        count: How many there are.
+    """
 
-        def ended(outcome: Outcome) -> None:
-            if outcome.reason:
-                refuse(outcome.reason)
-            elif outcome.result is not None:
-                say(_told(outcome.result))
+    def __init__(self, told: Reporter, count: int) -> None:
+        self._told, self._count = told, count
+        self._shown = ExitStack()
+        self._progress: ProgressView | None = None
 
-        return batch.run(bar.update, begun, ended)
+    def begin(self, job: Job, number: int) -> None:
+        """A job begins."""
+        self._told.say(f"[{number}/{self._count}] {job.source} -> {job.target}")
+        view = self._told.progress(str(job.source), str(job.target))
+        self._progress = self._shown.enter_context(view)
+
+    def report(self, progress: StreamProgress) -> None:
+        """A frame of it is restored."""
+        assert self._progress is not None
+        self._progress.update(progress)
+
+    def end(self, outcome: Outcome) -> None:
+        """It ends."""
+        self._shown.close()
+        if outcome.reason:
+            self._told.refuse(outcome.reason, INCOMPLETE)
+        elif outcome.result is not None:
+            self._told.done(str(outcome.job.source), outcome.result)
 
 
-def _told(result: StreamResult) -> str:
-    """What was written, in a line."""
-    written = "stdout" if str(result.target) == "-" else result.target
-    if not result.interrupted:
-        return f"{written}: {result.frames_out} frame{'s' * (result.frames_out != 1)}"
+def _kept(result: StreamResult) -> str:
+    """What is there of a job that was stopped."""
     if not result.frames_out:
         return "nothing was written"
+    written = "stdout" if str(result.target) == "-" else result.target
     return f"{written} holds the first {result.frames_out} frames and plays"
 
 
@@ -298,7 +313,3 @@ def _at_terminal() -> bool:
 def _may_replace(target: Path) -> bool:
     """Whether the user, asked on the terminal, lets a file be replaced."""
     return click.confirm(f"{target} exists; replace it?", err=True)
-
-
-def _console() -> Console:
-    return Console(stderr=True)

@@ -14,23 +14,37 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.logging import RichHandler
 
 from .. import __version__
 from ..benchmark.run_benchmark import benchmark
 from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
+from .completion import completion
+from .demo import demo
 from .engines import engines, export
+from .info import info
 from .jobs import JobRequest, job_options
-from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
+from .option_groups import GroupedCommand
+from .options import (
+    RESTORE_GROUPS,
+    ManyFolders,
+    check_speed,
+    filter_option,
+    filter_options,
+    parsed,
+)
 from .outside import STOPPED, stop_signals, unbroken_stderr
-from .progress import refuse
+from .preview import preview
+from .progress import progress_view
+from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
 
 __all__ = ["app", "main"]
 
 SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
 """Filters that give several frames for each."""
+REFUSED = 2
+"""Exit status after what the user can mend."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,16 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    told = Reporter()
+    arguments = None if argv is None else list(argv)
     with unbroken_stderr(), stop_signals() as signals:
         try:
-            status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
+            status = app.main(args=arguments, standalone_mode=False, obj=told)
         except DeblurError as error:
-            return refuse(str(error))
+            return told.refuse(str(error), REFUSED)
         except click.ClickException as error:
-            return refuse(error.format_message())
+            return told.refuse(error.format_message(), REFUSED)
         except (KeyboardInterrupt, click.Abort):
-            refuse("stopped")
-            return signals.status
+            return told.refuse("stopped", signals.status)
         if status == STOPPED:
             return signals.status
         return status if isinstance(status, int) else 0
@@ -68,16 +83,17 @@ def _trained_with(option: str) -> str:
 @click.version_option(__version__, prog_name="vsdeblur")
 def app() -> None:
     """Set up what all commands share."""
-    handler = RichHandler(console=_console(), show_path=False, show_time=False)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    log_to(rich_handler())
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 app.add_command(benchmark)
 
 
-@app.command()
-@click.argument("names", metavar="IN... OUT", nargs=-1, required=True)
+@app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
+@click.argument(
+    "names", metavar="IN... OUT", nargs=-1, required=True, type=click.Path(allow_dash=True)
+)
 @job_options
 @filter_option(load_manifest())
 @filter_options(load_manifest())
@@ -116,6 +132,11 @@ app.add_command(benchmark)
 @click.option(
     "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
 )
+@click.option(
+    "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
+    help="Leave out of OUT's metadata what it was restored with: see vsdeblur info.",
+)  # fmt: skip
+@reporting_options(as_json=True)
 def restore(
     names: tuple[str, ...],
     filter_name: str,
@@ -134,6 +155,7 @@ def restore(
     dry_run: bool,
     strict: bool,
     allow_playlist: bool,
+    settings_tag: bool,
     **given: str | None,
 ) -> int:
     """Restore videos and still pictures.
@@ -153,6 +175,7 @@ def restore(
     from ..restorers import load_restorer
     from ..stream import StreamOptions, settings_text
 
+    reporter().explain_failures()
     work = asked.work(codec, join)
     if work is None:
         return 0
@@ -160,6 +183,7 @@ def restore(
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
+    settings = settings_text(filter_name, options, restorer.device, further)
     stream_options = StreamOptions(
         codec=codec,
         quality=quality,
@@ -174,7 +198,7 @@ def restore(
         max_megapixels=max_megapixels,
         allow_playlist=allow_playlist,
         part=asked.part,
-        settings=settings_text(filter_name, options, restorer.device, further),
+        settings=settings if settings_tag else None,
     )
     if dry_run:
         work.plan(restorer, stream_options)
@@ -258,16 +282,15 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     """Score a filter on datasets of blurred frames and their sharp partners."""
     from ..evaluate.report.console import print_tables
     from ..evaluate.run_evaluation import run_evaluation
-    from .progress import StreamBar
 
-    with StreamBar(_console()) as bar:
-        found = run_evaluation(filter_name, data=data, on_progress=bar.update, **options)
+    with progress_view(_console()) as progress:
+        found = run_evaluation(filter_name, data=data, on_progress=progress.update, **options)
     print_tables(found, Console())
     return 0
 
 
-app.add_command(engines)
-app.add_command(export)
+for command in (preview, info, demo, engines, export, completion):
+    app.add_command(command)
 
 
 @app.command()

@@ -20,6 +20,7 @@ __all__ = [
     "PartialFile",
     "check_paths",
     "check_size",
+    "check_source",
     "free_name",
     "is_stream",
     "partial_file",
@@ -48,7 +49,7 @@ def check_paths(
         VideoError: The source is no file or is empty, or the target cannot be written there.
     """
     if not is_address(source) and str(source) != "-":
-        _check_source(Path(source))
+        check_source(Path(source))
     if str(target) != "-":
         _check_target(source, Path(target), overwrite=overwrite, makes_folder=makes_folder)
 
@@ -143,7 +144,12 @@ def _put_in_place(partial: PartialFile) -> None:
         raise VideoError(f"cannot replace {partial.place}: {error.strerror}") from error
 
 
-def _check_source(source: Path) -> None:
+def check_source(source: Path) -> None:
+    """Check that a file is there and not empty.
+
+    Raises:
+        VideoError: It is not, or is a folder.
+    """
     try:
         mode = source.stat().st_mode
     except FileNotFoundError as error:

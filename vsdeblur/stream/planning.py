@@ -14,6 +14,7 @@ import av
 from ..restorers import Restorer
 from .containers import container_of
 from .encoder import announce_limits, check_alpha, encoder_named, working_format
+from .ffmpeg_log import ffmpeg_reasons
 from .moment_planes import timing_of
 from .outlet import check_streamable
 from .packets import copy_of
@@ -81,7 +82,8 @@ def planned_job(
         job = PlannedJob(
             reader=reader, options=options, timing=timing, plan=plan, name=named(target)
         )
-        _dry_mux(job)
+        with ffmpeg_reasons():
+            _dry_mux(job)
         yield job
 
 

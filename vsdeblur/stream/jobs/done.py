@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
-from PIL import ExifTags, Image
+from PIL import Image
 
-from ..settings_tag import picture_texts
+from ..settings_tag import picture_texts, read_settings
 from ..still import is_picture
 
 __all__ = ["is_done"]
-
-_VERSION = re.compile(r"^vsdeblur \S+:")
-"""How a line of settings begins; the version alone makes no other result."""
 
 
 def is_done(target: Path, settings: str | None, codec: str) -> bool:
@@ -29,39 +25,30 @@ def is_done(target: Path, settings: str | None, codec: str) -> bool:
         settings: The line that a result has in its metadata; None = results have none.
         codec: FFmpeg's name of the video encoder.
     """
-    if settings is None:
-        return False
     try:
-        lines = list(_picture_lines(target) if is_picture(target) else _video_lines(target, codec))
+        said = _said_by_picture(target) if is_picture(target) else _said_by_video(target, codec)
     except (av.FFmpegError, OSError, SyntaxError, ValueError):
         return False
-    wanted = _VERSION.sub("", settings)
-    return any(_VERSION.match(line) and _VERSION.sub("", line) == wanted for line in lines)
+    found, wanted = read_settings(said), read_settings(settings or "")
+    if not found or not wanted:
+        return False
+    # Another version makes no other result.
+    return replace(found[-1], version="") == replace(wanted[-1], version="")
 
 
-def _video_lines(path: Path, codec: str) -> Iterator[str]:
-    """The last line of a video's comment, if its picture track is of the encoder's codec."""
+def _said_by_video(path: Path, codec: str) -> str:
+    """A video's comment, if its picture track is of the encoder's codec."""
+    wanted = av.Codec(codec, "w").canonical_name
     with av.open(f"file:{path.absolute()}") as container:
-        wanted = av.Codec(codec, "w").canonical_name
-        tracks = container.streams.video
-        if not any(
-            t.codec_context and t.codec_context.codec.canonical_name == wanted for t in tracks
-        ):
-            return
-        for key, value in container.metadata.items():
-            if key.lower() == "comment":
-                yield value.rpartition("\n")[2]
+        codecs = [track.codec_context and track.codec_context.codec.canonical_name
+                  for track in container.streams.video]  # fmt: skip
+        tags = {key.lower(): value for key, value in container.metadata.items()}
+    return tags.get("comment", "") if wanted in codecs else ""
 
 
-def _picture_lines(path: Path) -> Iterator[str]:
-    """The last line of a picture's comment, and what its software is called."""
+def _said_by_picture(path: Path) -> str:
+    """A picture's comment, and what its software is called; all of its pixels are there."""
     with Image.open(path) as image:
-        image.load()  # what describes a PNG may lie behind its pixels, and all of them be there
-        texts = picture_texts(image) | {
-            "tiff": str(image.getexif().get(ExifTags.Base.Software, ""))
-        }
-    for key, text in texts.items():
-        if key.lower() == "comment":
-            yield text.rpartition("\n")[2]
-        elif key == "tiff":  # behind the software of the source
-            yield text[text.rfind("vsdeblur ") :]
+        image.load()
+        texts = {key.lower(): text for key, text in picture_texts(image).items()}
+    return "\n".join(texts.get(key, "") for key in ("software", "comment"))
