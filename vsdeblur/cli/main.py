@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from .completion import completion
 from .demo import demo
 from .engines import engines, export
 from .info import info
+from .jobs import JobRequest, job_options
 from .option_groups import GroupedCommand
 from .options import (
     RESTORE_GROUPS,
@@ -43,16 +43,16 @@ __all__ = ["app", "main"]
 
 SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
 """Filters that give several frames for each."""
-INCOMPLETE, REFUSED = 1, 2
-"""Exit status of `--strict` where the source was not whole, and of what the user can mend."""
+REFUSED = 2
+"""Exit status after what the user can mend."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status.
 
-    0: done. 1: done, but the source was damaged, and `--strict` was asked for. 2: something the
-    user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by SIGTERM, 129 by
-    SIGHUP. A traceback means a bug.
+    0: done. 1: of several files some failed, or the source was damaged, and `--strict` was asked
+    for. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by
+    SIGTERM, 129 by SIGHUP. A traceback means a bug.
     """
     if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
@@ -92,8 +92,10 @@ app.add_command(benchmark)
 
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
-@click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
-@click.argument("target", metavar="OUT", type=click.Path(allow_dash=True))
+@click.argument(
+    "names", metavar="IN... OUT", nargs=-1, required=True, type=click.Path(allow_dash=True)
+)
+@job_options
 @filter_option(load_manifest())
 @filter_options(load_manifest())
 @click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
@@ -115,7 +117,7 @@ app.add_command(benchmark)
     "--stretch-audio", is_flag=True,
     help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists, by what is complete.")
+@click.option("--overwrite", is_flag=True, help="Replace what exists, by what is complete.")
 @click.option(
     "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
 )
@@ -137,8 +139,7 @@ app.add_command(benchmark)
 )  # fmt: skip
 @reporting_options(as_json=True)
 def restore(
-    source: str,
-    target: str,
+    names: tuple[str, ...],
     filter_name: str,
     codec: str,
     quality: float,
@@ -158,28 +159,32 @@ def restore(
     settings_tag: bool,
     **given: str | None,
 ) -> int:
-    """Restore a video, or a still picture.
+    """Restore videos and still pictures.
 
     IN is a file, a pipe, an address or - for stdin; OUT a file, a pipe or - for stdout, which need
     --container. Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable
     file.
+
+    Several files, folders and patterns go into a folder: --out DIR. What is done already is passed
+    over; what fails stops nothing else.
     """
+    asked = JobRequest.taken_from(given, names, overwrite=overwrite, dry_run=dry_run)
     facts = load_manifest().filter(filter_name)
     options = parsed(facts, given)
     check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
     threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
-    from ..stream import StreamOptions, plan_file, restore_file, settings_text
-    from ..stream.paths import check_paths
+    from ..stream import StreamOptions, settings_text
 
-    told = reporter()
-    told.explain_failures()
-    overwrite = overwrite or dry_run or _may_replace(target)
-    for each in (source, *join):
-        check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
+    reporter().explain_failures()
+    work = asked.work(codec, join)
+    if work is None:
+        return 0
+    further = asked.described() | {"slow-motion": slow_motion or None}
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
+    settings = settings_text(filter_name, options, restorer.device, further)
     stream_options = StreamOptions(
         codec=codec,
         quality=quality,
@@ -189,34 +194,17 @@ def restore(
         scene_threshold=threshold,
         slow_motion=slow_motion,
         stretch_audio=stretch_audio,
-        overwrite=overwrite,
         join=join,
         drop=drop,
         max_megapixels=max_megapixels,
         allow_playlist=allow_playlist,
-        settings=settings_text(filter_name, options, restorer.device) if settings_tag else None,
+        part=asked.part,
+        settings=settings if settings_tag else None,
     )
     if dry_run:
-        for line in plan_file(source, target, restorer, stream_options).lines():
-            told.say(line)
+        work.plan(restorer, stream_options)
         return 0
-    with told.progress(source, target) as progress:
-        result = restore_file(source, target, restorer, stream_options, progress.update)
-    told.done(source, result)
-    if result.interrupted:
-        written = "stdout" if str(result.target) == "-" else result.target
-        held = f"{written} holds the first {result.frames_out} frames and plays"
-        return told.refuse(
-            f"stopped; {held if result.frames_out else 'nothing was written'}", STOPPED
-        )
-    return INCOMPLETE if strict and not result.whole else 0
-
-
-def _may_replace(target: str) -> bool:
-    """Whether the user, asked on the terminal, lets an existing file be replaced."""
-    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-    exists = target != "-" and Path(target).is_file()
-    return asks and exists and click.confirm(f"{target} exists; replace it?", err=True)
+    return work.run(restorer, stream_options, strict=strict)
 
 
 @app.command(cls=ManyFolders)

@@ -107,7 +107,8 @@ class Reporter:
             }
             self._json({"event": "done", "source": source, "target": written, **figures})
         elif result.frames_out:
-            self.say(f"{'stdout' if written == '-' else written}: {result.frames_out} frames")
+            count = f"{result.frames_out} frame{'s' * (result.frames_out != 1)}"
+            self.say(f"{'stdout' if written == '-' else written}: {count}")
 
     def refuse(self, message: str, status: int) -> int:
         """Say what went wrong, in one line; returns the exit status."""
@@ -153,7 +154,7 @@ def reporting_options(*, as_json: bool) -> Callable[[Callable[..., Any]], Callab
                 quiet=quiet,
                 verbose=verbose,
                 as_json=as_json,
-                stdout_is_taken=more.get("target") == "-",
+                stdout_is_taken=more.get("names", ("",))[-1] == "-",
             )
             return command(*args, **more)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,9 +12,8 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from ..errors import VideoError
-from .account import Promise
 from .formats import is_full_range
-from .source import is_pipe, named
+from .source import named
 
 __all__ = [
     "SourceFacts",
@@ -23,20 +21,12 @@ __all__ = [
     "frame_rate",
     "has_clock_jumps",
     "picture_track",
-    "promise_of",
     "seconds_a_unit",
 ]
 
 
 _CLOCK_JUMPS: int = 0x0200
 """FFmpeg's flag of a format whose times may be discontinuous."""
-
-
-_LOOSE_SECONDS = Fraction(1, 2)
-"""Seconds by which the length in a header may be wrong; Matroska's is exact."""
-
-
-_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 class _Rational(Protocol):
@@ -121,44 +111,9 @@ def facts_of(
     )
 
 
-def promise_of(
-    path: Path | str, container: InputContainer, stream: av.VideoStream, first: Fraction | None
-) -> Promise:
-    """What a source promises, by its header and its index.
-
-    Args:
-        path: The source; a pipe's length is unknown.
-        container: It, opened.
-        stream: Its picture track.
-        first: Its first time, in seconds; None = it does not say.
-    """
-    end = None
-    # A stream has no header: its length is guessed from its last clock.
-    guessed = has_clock_jumps(container) or is_pipe(path)
-    if container.duration and container.duration > 0 and not guessed:
-        # Some count from 0 and not from the first time.
-        end = Fraction(container.duration, av.time_base) - max(Fraction(0), first or Fraction(0))
-    return Promise(
-        frames=stream.frames or None,
-        end=end,
-        picture_end=_picture_end(stream, first),
-        tolerance=Fraction(0) if "matroska" in container.format.name else _LOOSE_SECONDS,
-        frame_seconds=1 / frame_rate(stream),
-    )
-
-
 def has_clock_jumps(container: InputContainer) -> bool:
     """Whether a source's clock may jump: it was broadcast, or cut from what was."""
     return bool(container.format.flags & _CLOCK_JUMPS)
-
-
-def _picture_end(stream: av.VideoStream, first: Fraction | None) -> Fraction | None:
-    """Where a track ends by the tag that FFmpeg gives it in Matroska."""
-    parts = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
-    if parts is None:
-        return None
-    hours, minutes, seconds = (Fraction(part) for part in parts.groups())
-    return hours * 3600 + minutes * 60 + seconds - max(Fraction(0), first or Fraction(0))
 
 
 def frame_rate(stream: av.VideoStream) -> Fraction:

@@ -34,8 +34,16 @@ _PARTIAL = ".partial"
 log = logging.getLogger("vsdeblur")
 
 
-def check_paths(source: Path | str, target: Path | str, *, overwrite: bool) -> None:
+def check_paths(
+    source: Path | str, target: Path | str, *, overwrite: bool, makes_folder: bool = False
+) -> None:
     """Check what can be checked before any work.
+
+    Args:
+        source: What is read.
+        target: What is written.
+        overwrite: Whether the target may be there.
+        makes_folder: Whether its folder need not be there.
 
     Raises:
         VideoError: The source is no file or is empty, or the target cannot be written there.
@@ -43,7 +51,7 @@ def check_paths(source: Path | str, target: Path | str, *, overwrite: bool) -> N
     if not is_address(source) and str(source) != "-":
         check_source(Path(source))
     if str(target) != "-":
-        _check_target(source, Path(target), overwrite=overwrite)
+        _check_target(source, Path(target), overwrite=overwrite, makes_folder=makes_folder)
 
 
 def is_stream(target: Path | str) -> bool:
@@ -157,11 +165,11 @@ def check_source(source: Path) -> None:
         raise VideoError(f"{source} is empty (0 bytes); give a video or picture file")
 
 
-def _check_target(source: Path | str, target: Path, *, overwrite: bool) -> None:
+def _check_target(source: Path | str, target: Path, *, overwrite: bool, makes_folder: bool) -> None:
     try:
         if target.is_dir():
             raise VideoError(f"{target} is a folder; give the name of a file in it")
-        if not target.parent.is_dir():
+        if not target.parent.is_dir() and not makes_folder:
             raise VideoError(f"the folder {target.parent} does not exist; make it first")
         if not target.exists():
             return

@@ -20,11 +20,20 @@ from .deep_pictures import is_deep, read_deep, write_deep
 from .paths import check_size
 from .settings_tag import picture_texts
 
-__all__ = ["HEIF", "SUFFIXES", "PictureFile", "load_picture", "register_heif", "save_picture"]
+__all__ = [
+    "HEIF",
+    "SUFFIXES",
+    "WRITTEN",
+    "PictureFile",
+    "load_picture",
+    "register_heif",
+    "save_picture",
+]
 
-_WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
+WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
+"""Suffixes of pictures that are written."""
 HEIF = frozenset({".heic", ".heif"})
-SUFFIXES = _WRITTEN | HEIF
+SUFFIXES = WRITTEN | HEIF
 """Of pictures that are read; HEIC is not written."""
 _DESCRIPTIVE_TAGS = frozenset(
     {
@@ -92,8 +101,8 @@ def save_picture(picture: PictureFile, target: Path, partial: Path) -> None:
         VideoError: The format does not hold it, or the disk does not.
     """
     suffix, pixels = target.suffix.lower(), picture.pixels
-    if suffix not in _WRITTEN:
-        raise VideoError(f"{suffix} is not written; write {', '.join(sorted(_WRITTEN))}")
+    if suffix not in WRITTEN:
+        raise VideoError(f"{suffix} is not written; write {', '.join(sorted(WRITTEN))}")
     try:
         if pixels.dtype == np.uint16 and pixels.ndim == 3:
             data = write_deep(pixels.astype(np.uint16), suffix, picture.extras)

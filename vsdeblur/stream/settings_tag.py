@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from PIL import ExifTags, Image, PngImagePlugin
@@ -28,6 +29,7 @@ __all__ = [
     "with_comment",
 ]
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 _RUN_NOT_RESULT = frozenset({"device", "backend", "num_streams", "cache", "weights"})
 """Parameters that say where a filter runs and where its files lie, not what it gives."""
 _JPEG_COMMENT_BYTES = 65533
@@ -64,13 +66,20 @@ def read_settings(text: str) -> list[RestoredWith]:
     return [RestoredWith(**found.groupdict()) for found in _SETTINGS.finditer(text)]
 
 
-def settings_text(filter_name: str, options: Mapping[str, object], device: torch.device) -> str:
+def settings_text(
+    filter_name: str,
+    options: Mapping[str, object],
+    device: torch.device,
+    further: Mapping[str, object] = NOTHING,
+) -> str:
     """Say in a line what restores a file, as options of the command.
 
     Args:
         filter_name: As in the manifest.
         options: Parameters that were given, in the manifest's types.
         device: Where the filter runs: it decides the precision "auto".
+        further: Options of the command that are no parameters of the filter and say what of the
+            source is restored, and how fast it runs; True = the name alone, None = not given.
 
     Raises:
         DeblurError: An option is not allowed, or no weights are shipped for the model.
@@ -87,6 +96,11 @@ def settings_text(filter_name: str, options: Mapping[str, object], device: torch
         f" --{name.replace('_', '-')} {_as_option(value)}"
         for name, value in values.items()
         if value is not None and name not in _RUN_NOT_RESULT
+    ]
+    shown += [
+        f" --{name}" + ("" if value is True else f" {value}")
+        for name, value in further.items()
+        if value is not None
     ]
     return (
         f"vsdeblur {__version__}: --filter {filter_name}{''.join(shown)}; "
