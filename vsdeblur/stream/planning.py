@@ -14,6 +14,7 @@ import av
 from ..restorers import Restorer
 from .containers import container_of
 from .encoder import announce_limits, check_alpha, encoder_named, working_format
+from .ffmpeg_log import ffmpeg_reasons
 from .moment_planes import timing_of
 from .outlet import check_streamable
 from .packets import copy_of
@@ -69,7 +70,10 @@ def planned_job(
         options = replace(options, codec=_CODECS[container])
     codec = encoder_named(options.codec)
     timing = timing_of(restorer, options)
-    with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
+    with Reader(
+        source, *options.join, allow_playlist=options.allow_playlist,
+        wanted=options.part, radius=restorer.radius,
+    ) as reader:  # fmt: skip
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         check_alpha(reader.facts, reader.working_format, options, container)
@@ -78,7 +82,8 @@ def planned_job(
         job = PlannedJob(
             reader=reader, options=options, timing=timing, plan=plan, name=named(target)
         )
-        _dry_mux(job)
+        with ffmpeg_reasons():
+            _dry_mux(job)
         yield job
 
 
