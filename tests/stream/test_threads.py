@@ -89,7 +89,9 @@ def test_ctrl_c_leaves_a_playable_file(tmp_path, write_clip, read_clip, make_fai
     result = restore_file(source, target, restorer, X264)
     assert result.interrupted
     assert result.frames_out == 12
-    assert [f.pts for f in read_clip(target)] == [f.pts for f in read_clip(source)][:12]
+    assert not target.exists()
+    assert result.target == tmp_path / "out.incomplete.mp4"
+    assert [f.pts for f in read_clip(result.target)] == [f.pts for f in read_clip(source)][:12]
 
 
 def test_ctrl_c_before_the_first_frame_leaves_the_old_file(tmp_path, write_clip, make_failing):

@@ -81,6 +81,21 @@ class Account:
                 self._settle(None)
                 self.end = event
 
+    def pass_over(self) -> None:
+        """What follows does not continue what came: something between was not wanted."""
+        self._waiting.clear()
+        self._last = None
+
+    def begin_at(self, time: Fraction) -> None:
+        """What is wanted begins at a time, in seconds: what came before does not count."""
+        self.frames = self.concealed = self.held = self.errors = self.packets = 0
+        self._interlaced = self._discarded = 0
+        self._steady = self._holes = self._hole_frames = 0
+        self._last = self._first_hole = None
+        self._waiting = [each for each in self._waiting if each > time]
+        for times in (self._unshown, self._damaged):
+            times[:] = [each for each in times if each >= time]
+
     def note_discarded(self) -> None:
         """A packet of the picture track came that is not to be shown."""
         self._discarded += 1

@@ -20,7 +20,7 @@ from .formats import plain_name
 from .timeline import Rising, Slots
 from .tracks import ALPHA_TAG
 
-__all__ = ["PictureReader"]
+__all__ = ["PictureReader", "counts_places"]
 
 _DECODING_TIMES_ONLY = frozenset({"avi"})
 """Containers that know in what order frames are decoded, but not when they are shown."""
@@ -45,6 +45,11 @@ def _decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
         return context
     assert isinstance(decoder, av.VideoCodecContext)
     return decoder
+
+
+def counts_places(stream: av.VideoStream) -> bool:
+    """Whether frames have no times but take the places of their packets; see `Slots`."""
+    return stream.container.format.name in _DECODING_TIMES_ONLY
 
 
 class PictureReader:
@@ -74,7 +79,7 @@ class PictureReader:
         context = self._decoder = _decoder_of(stream)
         context.thread_type = ThreadType.AUTO
         context.flags |= Flags.output_corrupt  # what is concealed is better than a hole
-        if stream.container.format.name in _DECODING_TIMES_ONLY:
+        if counts_places(stream):
             self._slots = Slots()
             context.copy_opaque = True
 
@@ -90,6 +95,10 @@ class PictureReader:
             self._slots.add(packet.dts)
             packet.opaque = packet.dts
         yield from self._decoded(packet)
+
+    def forget(self) -> None:
+        """What follows does not continue what came: a key frame comes next."""
+        self._decoder.flush_buffers()
 
     def flush(self) -> Iterator[Event]:
         """Yield what the decoder still holds at the end."""

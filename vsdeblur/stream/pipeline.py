@@ -85,14 +85,23 @@ def plan_file(
     target: Path | str,
     restorer: Restorer,
     options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
+    *,
+    makes_folder: bool = False,
 ) -> Plan:
     """What `restore_file` would do with each track of a video; nothing is written.
+
+    Args:
+        source: See `restore_file`; so are the next three.
+        target: A video.
+        restorer: What would restore it.
+        options: How to encode.
+        makes_folder: Whether the target's folder need not be there.
 
     Raises:
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
     source, target = _as_given(source), _as_given(target)
-    check_paths(source, target, overwrite=options.overwrite)
+    check_paths(source, target, overwrite=options.overwrite, makes_folder=makes_folder)
     with planned_job(source, target, restorer, options) as planned:
         return planned.plan
 
@@ -138,11 +147,8 @@ class _Job:
                 raise VideoError(f"{error}; {said}") from error
             log.warning(said)
             raise
-        if writer.frames:
-            partial.keep(target)
-        if writer.frames and interrupted and target.exists():
-            partial.keep(free_name(target, "incomplete"))
-            self._warn(f"{target} stays as it was; the part that is done is {partial.place}")
+        if writer.frames:  # a file has its name when it is complete
+            partial.keep(free_name(target, "incomplete") if interrupted else target)
         return interrupted
 
     def result(self, written: Path | str, *, interrupted: bool) -> StreamResult:
@@ -154,6 +160,8 @@ class _Job:
         if self._refused:
             self._warn(f"{self._refused} damaged packets of other tracks are left out")
         whole = interrupted or (account.whole and not self._refused)
+        if reader.ended_early:
+            self._warn(f"{source} ends before the part that was asked for does")
         if not interrupted and not account.whole:
             self._warn(f"{source}: {account.damage()}")
         return StreamResult(
@@ -174,6 +182,8 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if not options.part.is_all:
+        raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):
         raise VideoError("a picture is read from a file and written to a file; give two names")
     with partial_file(target) as partial:

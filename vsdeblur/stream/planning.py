@@ -15,6 +15,7 @@ from ..restorers import Restorer
 from .containers import container_of
 from .encoder import announce_limits, check_alpha, encoder_named, working_format
 from .encoder_options import check_encoder_options
+from .ffmpeg_log import ffmpeg_reasons
 from .moment_planes import timing_of
 from .outlet import check_streamable
 from .packets import copy_of
@@ -88,7 +89,10 @@ def planned_job(
         options = replace(options, codec=_CODECS[container])
     codec = check_options(options)
     timing = timing_of(restorer, options)
-    with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
+    with Reader(
+        source, *options.join, allow_playlist=options.allow_playlist,
+        wanted=options.part, radius=restorer.radius,
+    ) as reader:  # fmt: skip
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         check_alpha(reader.facts, reader.working_format, options, container)
@@ -97,7 +101,8 @@ def planned_job(
         job = PlannedJob(
             reader=reader, options=options, timing=timing, plan=plan, name=named(target)
         )
-        _dry_mux(job)
+        with ffmpeg_reasons():
+            _dry_mux(job)
         yield job
 
 

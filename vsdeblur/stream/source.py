@@ -12,6 +12,7 @@ import av
 from av.container import InputContainer
 
 from ..errors import VideoError
+from .ffmpeg_log import ffmpeg_reasons
 
 __all__ = ["is_address", "is_pipe", "named", "one_line", "open_source"]
 
@@ -94,10 +95,11 @@ def open_source(source: str | Path, *, allow_playlist: bool = False) -> InputCon
     else:
         url = _local(source)
         options |= {"protocol_whitelist": _LOCAL, "format_whitelist": _single_formats()}
-    try:
-        return av.open(url, "r", container_options=options, timeout=timeout)
-    except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
-        raise _refusal(source, error, allow_playlist=allow_playlist) from error
+    with ffmpeg_reasons():
+        try:
+            return av.open(url, "r", container_options=options, timeout=timeout)
+        except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
+            raise _refusal(source, error, allow_playlist=allow_playlist) from error
 
 
 def one_line(error: BaseException) -> str:

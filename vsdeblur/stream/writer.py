@@ -187,7 +187,7 @@ class Writer:
         self._container.set_chapters(
             [
                 {**chapter, "start": chapter["start"] * slowdown, "end": chapter["end"] * slowdown}
-                for chapter in reader.container.chapters()
+                for chapter in reader.chapters()
             ]
         )
         return encoded
