@@ -13,6 +13,7 @@ from ..manifest import FilterFacts, load_manifest
 
 if TYPE_CHECKING:
     from ..stream import StreamOptions
+    from ..stream.deinterlacing import Deinterlacing
 
 __all__ = ["EncodingRequest", "encoding_options"]
 
@@ -34,6 +35,17 @@ OPTIONS = (
     ),
     click.option("--container", help="Container format [default: from OUT's suffix]."),
     click.option("--pixel-format", help="Pixel format of the output [default: the source's]."),
+    click.option(
+        "--deinterlace", type=click.Choice(["field", "frame"]),
+        help="Make whole pictures of interlaced video: one for each field (twice the frame rate, "
+        "all of the motion), or one for each frame.",
+    ),
+    click.option(
+        "--field-order", type=click.Choice(["auto", "top", "bottom"]), default="auto",
+        show_default=True,
+        help="Which field is first; auto deinterlaces the frames that are marked as interlaced, "
+        "top and bottom all.",
+    ),
     click.option(
         "--high-rate", is_flag=True,
         help=f"({SEVERAL}) Keep the duration, multiply the frame rate [default].",
@@ -109,13 +121,39 @@ class EncodingRequest:
             slow_motion=fields["slow_motion"],
             stretch_audio=fields["stretch_audio"],
         )
+        fields["deinterlace"] = _deinterlacing(given.pop("deinterlace"), given.pop("field_order"))
         return cls(fields)
+
+    def described(self) -> dict[str, object]:
+        """What decides the result beside the filter, as options of the command."""
+        wanted: Deinterlacing | None = self.fields["deinterlace"]
+        order = None if wanted is None or wanted.order == "auto" else wanted.order
+        return {
+            "slow-motion": self.fields["slow_motion"] or None,
+            "deinterlace": None if wanted is None else wanted.rate,
+            "field-order": order,
+        }
 
     def options(self, **more: Any) -> StreamOptions:  # noqa: ANN401
         """As a restoration takes them, with further fields."""
         from ..stream import StreamOptions
 
         return StreamOptions(**self.fields, **more)
+
+
+def _deinterlacing(rate: str | None, order: str) -> Deinterlacing | None:
+    """How fields are to become pictures.
+
+    Raises:
+        OptionError: Their order is given, and they are to stay.
+    """
+    from ..stream.deinterlacing import Deinterlacing
+
+    if rate is not None:
+        return Deinterlacing(rate=rate, order=order)
+    if order != "auto":
+        raise OptionError(f"--field-order {order} is for --deinterlace; give both")
+    return None
 
 
 def _check_speed(

@@ -131,7 +131,7 @@ def restore(
     if work is None:
         return 0
     check_options(encoding.options())  # before a model is loaded in vain
-    further = asked.described() | {"slow-motion": encoding.fields["slow_motion"] or None}
+    further = asked.described() | encoding.described()
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )

@@ -182,6 +182,8 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if options.deinterlace is not None:
+        raise VideoError(f"{source} is a picture, which is not deinterlaced")
     if not options.part.is_all:
         raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):

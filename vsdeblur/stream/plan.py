@@ -108,9 +108,14 @@ def _planned(
 
 
 def _how(options: StreamOptions) -> str:
-    """What of the pictures' encoding is not as usual."""
+    """What of the pictures is not as usual."""
+    parts = []
+    if options.deinterlace is not None:
+        parts.append(f"deinterlaced, a picture for each {options.deinterlace.rate}")
     given = ", ".join(f"{name}={value}" for name, value in options.encoder_options.items())
-    return f"encoded with {options.codec} ({given})" if given else ""
+    if given:
+        parts.append(f"encoded with {options.codec} ({given})")
+    return ", ".join(parts)
 
 
 def _kept(

@@ -91,7 +91,7 @@ def planned_job(
     timing = timing_of(restorer, options)
     with Reader(
         source, *options.join, allow_playlist=options.allow_playlist,
-        wanted=options.part, radius=restorer.radius,
+        wanted=options.part, radius=restorer.radius, deinterlace=options.deinterlace,
     ) as reader:  # fmt: skip
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
