@@ -56,7 +56,11 @@ def run_pipe(command: list[str]) -> PipeRun:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as process:
         assert process.stderr is not None
-        said = process.stderr.read()
+        try:
+            said = process.stderr.read()
+        except BaseException:  # stopped: or leaving would wait for it
+            process.kill()
+            raise
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     result = _RESULT.search(said)
