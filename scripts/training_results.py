@@ -221,7 +221,10 @@ def _replace(target: Path, content: bytes) -> None:
 
 def _write_sheet(pictures: Sequence[Path], target: Path) -> None:
     """Pictures of the runs, one below the other."""
-    opened = [Image.open(picture).convert("RGB") for picture in pictures]
+    opened = []
+    for file in pictures:
+        with Image.open(file) as picture:
+            opened.append(picture.convert("RGB"))
     sheet = Image.new("RGB", (max(p.width for p in opened), sum(p.height for p in opened)))
     top = 0
     for picture in opened:

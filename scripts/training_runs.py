@@ -141,4 +141,6 @@ def _value(value: Any) -> str:  # noqa: ANN401
         return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, float):
+        return repr(value)  # JSON has another word for infinity
     return json.dumps(value)
