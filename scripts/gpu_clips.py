@@ -14,6 +14,7 @@ from training_runs import ROOT
 
 from vsdeblur.benchmark.pipes import pipe_command, run_pipe
 from vsdeblur.benchmark.rows import pixels
+from vsdeblur.errors import VideoError
 
 PIPE_FRAMES = {"identity": 600, "dblrgan/paper": 60, "dblrgan/quality": 120, "brmr/fast": 120}
 """Frames of a run: some seconds of work; others 240."""
@@ -28,7 +29,10 @@ def obstacle(phase: str, options: Options) -> str | None:
 def measure(phase: str, row: str, seconds: float, options: Options) -> Iterator[tuple[str, str]]:
     """A clip through vspipe, or a file decoded or restored."""
     if phase == "vspipe":
-        yield row, _through_vspipe(row, options)
+        try:
+            yield row, _through_vspipe(row, options)
+        except VideoError as error:
+            yield row, str(error).partition("; the command was")[0]
         return
     clip = options.folder / "clip.mp4"
     yield row, {"nvdec": _decoded}.get(row, _restored)(row, clip, options)

@@ -16,6 +16,7 @@ from gpu_rows import Options
 from training_runs import ROOT
 
 MARK = "needs_gpu"
+MARKED = f"mark.{MARK}"
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
@@ -41,7 +42,7 @@ def measure(phase: str, row: str, seconds: float, options: Options) -> Iterator[
 
 def _files(folder: Path) -> list[Path]:
     """Those that hold tests which need a GPU."""
-    return [f for f in sorted(folder.rglob("test_*.py")) if MARK in f.read_text(encoding="utf-8")]
+    return [f for f in sorted(folder.rglob("test_*.py")) if MARKED in f.read_text(encoding="utf-8")]
 
 
 def _run(file: Path) -> tuple[str, Counter[str]]:
@@ -57,10 +58,13 @@ def _run(file: Path) -> tuple[str, Counter[str]]:
         check=False,
     )  # fmt: skip
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    last = lines[-1].strip("= ") if lines else done.stderr.strip()[-200:]
+    if not lines:  # it did not come to a test
+        said = done.stderr.strip().splitlines() or ["pytest said nothing"]
+        return said[-1].removeprefix("E").strip(), Counter({"error": 1})
+    last = lines[-1].strip("= ")
     counts = Counter({kind.rstrip("s"): int(number) for number, kind in COUNT.findall(last)})
     why = [line[:200] for line in lines if line.startswith(("FAILED", "ERROR ", "E  "))]
-    return "; ".join([last, *why[:6]]), counts
+    return "; ".join([last, *list(dict.fromkeys(why))[:6]]), counts
 
 
 def _counted(counts: Counter[str]) -> str:

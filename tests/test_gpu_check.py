@@ -93,18 +93,22 @@ def test_the_card_and_its_rates(options, monkeypatch):
 def test_gpu_tests_run_a_process_for_each_file(options, tmp_path, monkeypatch):
     monkeypatch.setattr(gpu_tests, "ROOT", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = needs_gpu\n")
-    head = "import pytest\n@pytest.mark.needs_gpu\n"
+    head = f"import pytest\n@pytest.{gpu_tests.MARKED}\n"
     (tmp_path / "test_good.py").write_text(f"{head}def test_a():\n    assert True\n")
     (tmp_path / "test_bad.py").write_text(f"{head}def test_b():\n    assert 1 == 2\n")
     (tmp_path / "test_lost.py").write_text(f"import none_such\n{head}def test_c(): pass\n")
     (tmp_path / "test_other.py").write_text("def test_d():\n    assert False\n")
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/conftest.py").write_text("import none_at_all\n")
+    (tmp_path / "room/test_room.py").write_text(f"{head}def test_e(): pass\n")
     rows = dict(told("tests", "all", options))
     assert list(rows)[-1] == "all"
-    assert rows["all"] == "1 passed, 1 failed, 1 with errors"
+    assert rows["all"] == "1 passed, 1 failed, 2 with errors"
+    assert rows["room/test_room.py"] == "ModuleNotFoundError: No module named 'none_at_all'"
     assert rows["test_good.py"].startswith("1 passed in ")
     assert "FAILED test_bad.py::test_b" in rows["test_bad.py"]
     assert "No module named 'none_such'" in rows["test_lost.py"]
-    assert set(rows) == {"all", "test_good.py", "test_bad.py", "test_lost.py"}
+    assert len(rows) == 5
 
 
 def test_without_pytest_or_tests_it_says_so(options, tmp_path, monkeypatch):
