@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"gpu_check: {problem}", file=sys.stderr)
         return 2
     for number in SIGNALS:
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
     end = started + options.seconds - ENDING_SECONDS
     with options.out.open("w", encoding="utf-8") as file:
         screen = Screen(file, started)

@@ -51,7 +51,7 @@ def _through_vspipe(row: str, options: Options) -> str:
     return (
         f"{options.size} {run.frames_per_second:.4g} frames/s over {frames} frames, "
         f"{time.monotonic() - started:.1f} s with the start, "
-        f"{run.peak_bytes / 2**30:.1f} GiB of the process"
+        f"{(run.peak_bytes or 0) / 2**30:.1f} GiB of the process"
     )
 
 

@@ -25,6 +25,8 @@ CARD = ROOT / ".gpu"
 """What `scripts/prepare_card` has laid out."""
 FEWEST_MINUTES = 0.5
 """A run's share of the time at least: it starts, is scored twice, and learns in between."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""End all runs."""
 LOOK_SECONDS = 2.0
 """From one look at what the runs have written to the next."""
 
@@ -173,8 +175,8 @@ def _train(lanes: Sequence[Lane], results: Results) -> int:
         came.append(number)
         stop.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
+    heeded = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # not under nohup
+    before = {number: signal.signal(number, note) for number in heeded}
     threads = [Thread(target=lane.go, args=[stop]) for lane in lanes]
     try:
         for thread in threads:

@@ -167,7 +167,7 @@ def _pipe_figures(
         yield {
             "pipe": pipe,
             "frames_per_second": median(run.frames_per_second for run in runs),
-            "process_bytes": max(run.peak_bytes for run in runs),
+            "process_bytes": max(run.peak_bytes or 0 for run in runs) or None,
             "missing": f"end to end: {number} of {repeats} runs" if number < repeats else "",
         }
 
