@@ -194,6 +194,12 @@ def test_all_pictures_are_there_and_crops_keep_their_pixels(page):
     ]  # fmt: skip
 
 
+def test_crops_of_all_versions_are_beside_each_other(page):
+    boxes = [each.bounding_box() for each in page.locator(".crop").first.locator("img").all()]
+    assert len({box["y"] for box in boxes}) == 1
+    assert all(box["width"] == boxes[0]["width"] >= 2 * 160 for box in boxes)
+
+
 @pytest.mark.parametrize("width", [320, 360, 768])
 def test_a_narrow_window_does_not_scroll_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 700})
