@@ -85,7 +85,11 @@ app.add_command(benchmark)
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
 @click.argument(
-    "names", metavar="IN... OUT", nargs=-1, required=True, type=click.Path(allow_dash=True)
+    "names",
+    metavar="IN... OUT",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
 )
 @job_options
 @filter_option(load_manifest())
