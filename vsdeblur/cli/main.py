@@ -125,7 +125,7 @@ def restore(
     facts = load_manifest().filter(filter_name)
     encoding = EncodingRequest.taken_from(given, facts)
     options = parsed(facts, given)
-    threshold = options.get("scene_threshold")
+    several = {name: options.get(name) for name in ("moments", "fps")}
     from ..restorers import load_restorer
     from ..stream import settings_text
     from ..stream.planning import check_options
@@ -134,14 +134,15 @@ def restore(
     work = asked.work(encoding.fields["codec"], encoding.fields["join"])
     if work is None:
         return 0
-    check_options(encoding.options())  # before a model is loaded in vain
+    check_options(encoding.options(**several))  # before a model is loaded in vain
     further = asked.described() | encoding.described()
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
     settings = settings_text(filter_name, options, restorer.device, further)
     stream_options = encoding.options(
-        scene_threshold=threshold,
+        scene_threshold=options.get("scene_threshold"),
+        **several,
         part=asked.part,
         settings=settings if settings_tag else None,
     )

@@ -112,6 +112,10 @@ def _how(options: StreamOptions) -> str:
     parts = []
     if options.deinterlace is not None:
         parts.append(f"deinterlaced, a picture for each {options.deinterlace.rate}")
+    if options.moments is not None:
+        parts.append(f"{options.moments} moments of each frame")
+    if options.fps is not None:
+        parts.append(f"{options.fps:g} frames a second")
     given = ", ".join(f"{name}={value}" for name, value in options.encoder_options.items())
     if given:
         parts.append(f"encoded with {options.codec} ({given})")

@@ -23,7 +23,7 @@ from .moment_planes import MomentPlanes
 from .reader import Reader
 from .scene_windows import SceneWindows
 from .settings import StreamOptions, StreamProgress
-from .timing import Shown, Timing
+from .timing import ShownMoment, Timing
 from .writer import Writer
 
 __all__ = ["Restoration"]
@@ -43,8 +43,8 @@ class _Restored:
     """What was read of it, (channels, H, W)."""
     pictures: PendingTensor
     """What became of that, (M, channels, H, W)."""
-    shown: list[Shown]
-    """When each of them is."""
+    shown: list[ShownMoment]
+    """Which of them are shown, and when."""
 
 
 def _join(thread: Thread, *, interruptible: bool) -> None:
@@ -91,7 +91,8 @@ class Restoration:
         groups = max(1, options.queue_size // 2 // restorer.multiplier)
         self._finished: Channel[_Restored | Packet[Stream]] = Channel(groups)
         self._failure: BaseException | None = None
-        self._frames_done = 0
+        self._frames_done = self._frames_made = 0
+        self._first_pts: int | None = None
         self._started_at = monotonic()
 
     def run(self) -> bool:
@@ -139,14 +140,7 @@ class Restoration:
         for frame, window in windows:
             if not self._reader.wants(frame):
                 continue
-            number = self._reader.first_number + self._frames_done
-            restored = self._restorer.restore(window, number)
-            shown = self._timing.moments(
-                self._reader.facts, frame.pts or 0, frame.duration, self._windows.next_pts
-            )
-            before = self._streams.pending(window[self._restorer.radius])
-            pictures = self._streams.pending(restored)
-            self._finished.put(_Restored(frame, before, pictures, list(shown)))
+            self._restore_one(frame, window)
             self._frames_done += 1
             self._report(
                 StreamProgress(
@@ -155,6 +149,21 @@ class Restoration:
                     seconds_elapsed=monotonic() - self._started_at,
                 )
             )
+
+    def _restore_one(self, frame: av.VideoFrame, window: torch.Tensor) -> None:
+        pts = frame.pts or 0
+        if self._first_pts is None:
+            self._first_pts = pts
+        shown = self._timing.shown(
+            self._reader.facts, pts, frame.duration, self._windows.next_pts, self._first_pts
+        )
+        if not shown:  # too short for the rate that is wanted
+            return
+        number = self._reader.first_number + self._frames_done
+        restored = self._restorer.restore(window, number)
+        before = self._streams.pending(window[self._restorer.radius])
+        self._finished.put(_Restored(frame, before, self._streams.pending(restored), shown))
+        self._frames_made += len(shown)
 
     def _decode(self) -> None:
         try:
@@ -190,9 +199,10 @@ class Restoration:
         return _Decoded(frame, self._streams.pending(self._coding.read(frame)))
 
     def _write(self, item: _Restored) -> None:
-        planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken())
+        indices = [each.moment for each in item.shown]
+        planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken(), indices)
         for each, moment in zip(planes, item.shown, strict=True):
-            self._writer.write_frame(item.frame, each, moment)
+            self._writer.write_frame(item.frame, each, moment.shown)
 
     def _fail(self, error: BaseException) -> None:
         """Keep the first failure, and stop everyone."""
@@ -205,10 +215,9 @@ class Restoration:
         self._finished.abort()
 
     def _compare_counts(self) -> None:
-        expected = self._frames_done * self._timing.multiplier
-        made = "decoded" if self._timing.multiplier == 1 else "made"
-        if self._writer.frames != expected:
+        made = "decoded" if self._restorer.multiplier == 1 else "made"
+        if self._writer.frames != self._frames_made:
             raise VideoError(
-                f"{expected} frames were {made} but the encoder gave back "
+                f"{self._frames_made} frames were {made} but the encoder gave back "
                 f"{self._writer.frames}: use another codec or container"
             )

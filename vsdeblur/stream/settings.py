@@ -36,6 +36,11 @@ class StreamOptions:
     target gets so many times longer, in place of the duration."""
     stretch_audio: bool = False
     """Whether slow motion has the sound, stretched at its own pitch; otherwise it has none."""
+    moments: int | None = None
+    """Of a filter that gives several frames for each: how many of them are shown; None = all."""
+    fps: float | None = None
+    """Of such a filter, the frame rate of the target: each of its frames is the nearest of those
+    that the filter gives; None = as many for each frame."""
     settings: str | None = None
     """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
