@@ -53,7 +53,7 @@ def test_a_filters_own_options_are_in_its_section_alone(sections):
 def test_what_some_filters_have_is_told_by_each_of_them():
     parameters = {
         "blend": {"dblrgan": "How much.", "brmr": "How much."},
-        "everywhere": {name: "The same." for name in load_manifest().filters},
+        "everywhere": dict.fromkeys(load_manifest().filters, "The same."),
     }
 
     @click.command(cls=GroupedCommand, groups={"All filters": ("--everywhere",)})
