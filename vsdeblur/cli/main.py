@@ -178,7 +178,8 @@ def restore(
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
 @click.option(
     "--anneal", is_flag=True,
-    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps.",
+    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps: "
+    "for rented machines. A later run starts from the weights with --init.",
 )  # fmt: skip
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
