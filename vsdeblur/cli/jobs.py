@@ -189,9 +189,9 @@ class _One:
 
     def plan(self, restorer: Restorer, options: StreamOptions) -> None:
         """See `Work.plan`."""
-        from ..stream import plan_file
+        from ..stream.jobs.forecast import forecast_file
 
-        for line in plan_file(self.source, self.target, restorer, options).lines():
+        for line in forecast_file(self.source, self.target, restorer, options).lines():
             reporter().say(line)
 
     def run(self, restorer: Restorer, options: StreamOptions, *, strict: bool) -> int:

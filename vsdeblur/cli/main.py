@@ -127,7 +127,11 @@ app.add_command(benchmark)
     "--max-megapixels", type=click.FloatRange(min=0), default=300.0, show_default=True,
     help="Still pictures with more are refused.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what becomes of each track, and do nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what becomes of each track, and how long and large all will be; do nothing.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
 @click.option(
     "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."

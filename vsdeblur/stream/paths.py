@@ -18,6 +18,7 @@ from .source import is_address, is_pipe, named
 
 __all__ = [
     "PartialFile",
+    "as_given",
     "check_paths",
     "check_size",
     "check_source",
@@ -32,6 +33,11 @@ _NAME_BYTES = 255
 _PARTIAL = ".partial"
 
 log = logging.getLogger("vsdeblur")
+
+
+def as_given(name: Path | str) -> Path | str:
+    """A path, but for stdin, stdout and addresses, which are none."""
+    return str(name) if str(name) == "-" or is_address(name) else Path(name)
 
 
 def check_paths(

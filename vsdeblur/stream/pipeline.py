@@ -13,6 +13,7 @@ from ..restorers import Restorer
 from .outlet import open_outlet
 from .paths import (
     PartialFile,
+    as_given,
     check_paths,
     free_name,
     is_stream,
@@ -23,7 +24,7 @@ from .plan import Action, Plan
 from .planning import PlannedJob, planned_job
 from .restoration import Restoration
 from .settings import StreamOptions, StreamProgress, StreamResult
-from .source import is_address, named
+from .source import named
 from .still import is_picture, restore_picture
 from .writer import Writer
 
@@ -63,7 +64,7 @@ def restore_file(
         VideoError: A file cannot be read or written, or not so; the text is one line.
     """
     assert restorer.channels in (1, 3), restorer.channels
-    source, target = _as_given(source), _as_given(target)
+    source, target = as_given(source), as_given(target)
     check_paths(source, target, overwrite=options.overwrite)
     if _is_picture(source) or _is_picture(target):
         return _restore_picture(source, target, restorer, options)
@@ -85,23 +86,14 @@ def plan_file(
     target: Path | str,
     restorer: Restorer,
     options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
-    *,
-    makes_folder: bool = False,
 ) -> Plan:
     """What `restore_file` would do with each track of a video; nothing is written.
-
-    Args:
-        source: See `restore_file`; so are the next three.
-        target: A video.
-        restorer: What would restore it.
-        options: How to encode.
-        makes_folder: Whether the target's folder need not be there.
 
     Raises:
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
-    source, target = _as_given(source), _as_given(target)
-    check_paths(source, target, overwrite=options.overwrite, makes_folder=makes_folder)
+    source, target = as_given(source), as_given(target)
+    check_paths(source, target, overwrite=options.overwrite)
     with planned_job(source, target, restorer, options) as planned:
         return planned.plan
 
@@ -190,11 +182,6 @@ def _restore_picture(
         restore_picture(source, target, restorer, partial.path, options)
         partial.keep(real_target(target))
     return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
-
-
-def _as_given(name: Path | str) -> Path | str:
-    """A path, but for stdin, stdout and addresses, which are none."""
-    return str(name) if str(name) == "-" or is_address(name) else Path(name)
 
 
 def _is_picture(name: Path | str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -38,6 +38,10 @@ _EARLY = Fraction(2, 5)
 """Frames by which one may be early: a start between two frames goes to the first."""
 
 
+def _ignore(packet: Packet[Any]) -> None:
+    pass
+
+
 class Writer:
     """An open output. Use it in a `with` statement; without `finish` it is left unplayable."""
 
@@ -68,6 +72,8 @@ class Writer:
         """Frames the encoder has given back."""
         self.refused = 0
         """Damaged packets of other tracks that the container does not take."""
+        self.on_packet: Callable[[Packet[Any]], None] = _ignore
+        """Is shown each encoded frame before it is written."""
         self._named = named
         self._timing = timing
         self._rising = Rising()
@@ -150,6 +156,7 @@ class Writer:
         packets = self._stream.encode(frame)
         self.frames += len(packets)
         for packet in packets:
+            self.on_packet(packet)
             self._mux(packet)
 
     def _mux(self, packet: Packet[Any]) -> None:
