@@ -144,7 +144,7 @@ def _duration(seconds: float) -> str:
     """A duration in two units at most, as rough as it is known.
 
     >>> [_duration(each) for each in (0.4, 75, 5000, 200000)]
-    ['1 s', '1 min 15 s', '1 h 23 min', '2 d 8 h']
+    ['1 s', '1 min 15 s', '1 h 23 min', '2 d 7 h']
     """
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     rest = max(1, round(seconds))
