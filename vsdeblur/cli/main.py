@@ -202,6 +202,7 @@ def restore(
         max_megapixels=max_megapixels,
         allow_playlist=allow_playlist,
         part=asked.part,
+        resume=asked.noted(settings),
         settings=settings if settings_tag else None,
     )
     if dry_run:

@@ -34,6 +34,7 @@ RESTORE_GROUPS = {
         "--start",
         "--duration",
         "--overwrite",
+        "--resume",
         "--dry-run",
         "--help",
     ),

@@ -72,6 +72,8 @@ class Writer:
         """Frames the encoder has given back."""
         self.refused = 0
         """Damaged packets of other tracks that the container does not take."""
+        self.source_frame = 0
+        """Number of the frame of the source that is written, from 0."""
         self.on_packet: Callable[[Packet[Any]], None] = _ignore
         """Is shown each encoded frame before it is written."""
         self._named = named
@@ -99,6 +101,14 @@ class Writer:
     ) -> None:
         with suppress(av.FFmpegError, OSError, ValueError):  # closing again is harmless
             self._container.close()
+
+    def pass_frame(self, number: int) -> None:
+        """A frame of the source is not restored: what an earlier run made of it is there.
+
+        Args:
+            number: Which one, from 0.
+        """
+        raise NotImplementedError("this writer has no earlier run")
 
     def write_frame(
         self, frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]], shown: Shown
