@@ -37,7 +37,9 @@ def answered(command, answer):
     with subprocess.Popen(at_terminal, stdout=subprocess.DEVNULL, start_new_session=True) as run:
         shown = b""
         while b"replace it?" not in shown:
-            assert select.select([ours], [], [], SECONDS)[0], shown
+            if not select.select([ours], [], [], SECONDS)[0]:
+                run.kill()
+                pytest.fail(f"it does not ask; it shows {shown!r}")
             shown += _read(ours)
         os.close(theirs)
         os.write(ours, answer)

@@ -9,8 +9,10 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from vsdeblur.errors import OptionError
-from vsdeblur.preview import Asked, Instant, film_facts, see_film, see_picture
+from vsdeblur.preview import Asked, film_facts, see_film, see_picture
+from vsdeblur.preview.sights import _time_of
 from vsdeblur.stream.film import Film
+from vsdeblur.stream.positions import parse_position
 
 
 class Darker(plain_clips.Identity):
@@ -28,26 +30,11 @@ def asked(restorer=None, name="dblrgan"):
     return Asked(name=name, restorer=restorer or Darker(), options=(), settings="")
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("83.5", "83.5"), ("1:23.5", "83.5"), ("0:01:23.5", "83.5"), ("2:00:00", "7200"),
-     (".5", "0.5"), ("90", "90"), ("1:90", "150")],
-)  # fmt: skip
-def test_times_are_read_as_players_write_them(text, seconds):
-    assert Instant.parsed(text).seconds == Fraction(seconds)
-
-
-@pytest.mark.parametrize("text", ["", "x", "-1", "1:2:3:4", "1:", "5 s", "f", "1.5f", "1e3"])
-def test_what_is_no_time_is_refused_with_what_is(text):
-    with pytest.raises(OptionError, match=r"give seconds \(83\.5\), a clock time"):
-        Instant.parsed(text)
-
-
 def test_a_frame_is_found_by_its_number_at_a_rate_that_is_not_whole(tmp_path):
     path = plain_clips.write_clip(tmp_path / "in.mkv", count=40, rate=Fraction(30000, 1001))
     with Film(path) as film:
         for number in (0, 1, 17, 39):
-            seconds = Instant.parsed(f"{number}f").in_film(film)
+            seconds = _time_of(parse_position(f"{number}f"), film)
             assert film.moment(seconds, 0).number == number
 
 
@@ -72,7 +59,7 @@ def test_a_video_is_looked_at_in_three_places(tmp_path):
 def test_a_filter_that_gives_several_shows_them_all(tmp_path):
     path = plain_clips.write_clip(tmp_path / "in.mkv", count=6)
     with Film(path) as film:
-        (sight,) = see_film(film, [Instant.parsed("2f")], [asked(Darker(multiplier=7))])
+        (sight,) = see_film(film, [parse_position("2f")], [asked(Darker(multiplier=7))])
     assert len(sight.versions[0].pictures) == 7
 
 
@@ -87,7 +74,7 @@ def test_a_video_is_shown_turned_and_in_its_shape(tmp_path):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with Film(tmp_path / "turned.mp4") as film:
-        (sight,) = see_film(film, [Instant.parsed("0")], [asked()])
+        (sight,) = see_film(film, [parse_position("0")], [asked()])
         own = film.pixels(film.moment(Fraction(0), 0).frame)
     assert sight.source.shape == (64, 48, 3)
     np.testing.assert_array_equal(sight.source, np.rot90(own, -1))  # a quarter clockwise

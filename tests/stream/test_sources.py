@@ -250,7 +250,8 @@ def test_rtmp_is_read(tmp_path, write_clip, make_restorer):
 
 
 def test_an_address_that_is_silent_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("vsdeblur.stream.source._OPEN_SECONDS", 1.0)
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *a, **b: opened(*a, **b | {"timeout": (1.0, 1.0)}))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(VideoError, match="nothing came for too long; check the address"):

@@ -22,27 +22,19 @@ from ..manifest import load_manifest
 from ..registry import RECORDS
 from .completion import completion
 from .demo import demo
+from .encoding import EncodingRequest, encoding_options
 from .engines import engines, export
 from .info import info
 from .jobs import JobRequest, job_options
 from .option_groups import GroupedCommand
-from .options import (
-    RESTORE_GROUPS,
-    ManyFolders,
-    check_speed,
-    filter_option,
-    filter_options,
-    parsed,
-)
-from .outside import STOPPED, stop_signals, unbroken_stderr
+from .options import RESTORE_GROUPS, ManyFolders, filter_option, filter_options, parsed
+from .outside import STOPPED, never_fail_to_print, stop_signals, unbroken_stderr
 from .preview import preview
 from .progress import progress_view
 from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
 
 __all__ = ["app", "main"]
 
-SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
-"""Filters that give several frames for each."""
 REFUSED = 2
 """Exit status after what the user can mend."""
 
@@ -56,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
+        never_fail_to_print()
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     told = Reporter()
@@ -92,50 +85,22 @@ app.add_command(benchmark)
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
 @click.argument(
-    "names", metavar="IN... OUT", nargs=-1, required=True, type=click.Path(allow_dash=True)
+    "names",
+    metavar="IN... OUT",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
 )
 @job_options
 @filter_option(load_manifest())
 @filter_options(load_manifest())
-@click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
-@click.option(
-    "--quality", default=16.0, show_default=True, help="Constant quality (CRF, CQ): less is better."
-)
-@click.option("--preset", help="The encoder's preset.")
-@click.option("--container", help="Container format [default: from OUT's suffix].")
-@click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
-@click.option(
-    "--high-rate", is_flag=True,
-    help=f"({SEVERAL}) Keep the duration, multiply the frame rate [default].",
-)  # fmt: skip
-@click.option(
-    "--slow-motion", is_flag=True,
-    help=f"({SEVERAL}) Keep the frame rate, multiply the duration; without sound.",
-)  # fmt: skip
-@click.option(
-    "--stretch-audio", is_flag=True,
-    help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
-)  # fmt: skip
+@encoding_options
 @click.option("--overwrite", is_flag=True, help="Replace what exists, by what is complete.")
 @click.option(
-    "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
-)
-@click.option(
-    "--drop", is_flag=True, help="Give up tracks that OUT's container cannot hold, and another can."
-)
-@click.option(
-    "--max-megapixels", type=click.FloatRange(min=0), default=300.0, show_default=True,
-    help="Still pictures with more are refused.",
-)  # fmt: skip
-@click.option(
-    "--dry-run",
-    is_flag=True,
+    "--dry-run", is_flag=True,
     help="Say what becomes of each track, and how long and large all will be; do nothing.",
-)
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
-@click.option(
-    "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
-)
 @click.option(
     "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
     help="Leave out of OUT's metadata what it was restored with: see vsdeblur info.",
@@ -144,23 +109,11 @@ app.add_command(benchmark)
 def restore(
     names: tuple[str, ...],
     filter_name: str,
-    codec: str,
-    quality: float,
-    preset: str | None,
-    container: str | None,
-    pixel_format: str | None,
-    high_rate: bool,
-    slow_motion: bool,
-    stretch_audio: bool,
     overwrite: bool,
-    join: tuple[str, ...],
-    drop: bool,
-    max_megapixels: float,
     dry_run: bool,
     strict: bool,
-    allow_playlist: bool,
     settings_tag: bool,
-    **given: str | None,
+    **given: Any,  # noqa: ANN401
 ) -> int:
     """Restore videos and still pictures.
 
@@ -173,34 +126,23 @@ def restore(
     """
     asked = JobRequest.taken_from(given, names, overwrite=overwrite, dry_run=dry_run)
     facts = load_manifest().filter(filter_name)
+    encoding = EncodingRequest.taken_from(given, facts)
     options = parsed(facts, given)
-    check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
     threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
-    from ..stream import StreamOptions, settings_text
+    from ..stream import settings_text
 
     reporter().explain_failures()
-    work = asked.work(codec, join)
+    work = asked.work(encoding.fields["codec"], encoding.fields["join"])
     if work is None:
         return 0
-    further = asked.described() | {"slow-motion": slow_motion or None}
+    further = asked.described() | {"slow-motion": encoding.fields["slow_motion"] or None}
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
     settings = settings_text(filter_name, options, restorer.device, further)
-    stream_options = StreamOptions(
-        codec=codec,
-        quality=quality,
-        preset=preset,
-        container=container,
-        pixel_format=pixel_format,
+    stream_options = encoding.options(
         scene_threshold=threshold,
-        slow_motion=slow_motion,
-        stretch_audio=stretch_audio,
-        join=join,
-        drop=drop,
-        max_megapixels=max_megapixels,
-        allow_playlist=allow_playlist,
         part=asked.part,
         resume=asked.noted(settings),
         settings=settings if settings_tag else None,
@@ -236,6 +178,10 @@ def restore(
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
+@click.option(
+    "--anneal", is_flag=True,
+    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps.",
+)  # fmt: skip
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", default=1, show_default=True, help="How many devices share a batch.")

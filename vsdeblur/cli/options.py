@@ -14,7 +14,6 @@ from .option_groups import FilterOption
 __all__ = [
     "RESTORE_GROUPS",
     "ManyFolders",
-    "check_speed",
     "filter_option",
     "filter_options",
     "parsed",
@@ -47,7 +46,7 @@ RESTORE_GROUPS = {
         "--stretch-audio",
     ),
     "What is said": ("--quiet", "--verbose", "--json"),
-    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+    "All filters": ("--strength", "--tta", "--weights", "--scene-threshold", *RUNNING),
 }
 """The options of `restore`, in the order of its help."""
 
@@ -142,30 +141,6 @@ def parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:
             raise OptionError(f"filter {facts.name!r} has no option --{name.replace('_', '-')}")
         values[name] = facts.parameters[name].check(_value(facts.parameters[name].type, text))
     return values
-
-
-def check_speed(
-    facts: FilterFacts, *, high_rate: bool, slow_motion: bool, stretch_audio: bool
-) -> None:
-    """Refuse what does not go together of the options that say what several frames are for.
-
-    Raises:
-        OptionError: Two exclude each other, or the filter gives one frame for each.
-    """
-    given = {
-        "--high-rate": high_rate,
-        "--slow-motion": slow_motion,
-        "--stretch-audio": stretch_audio,
-    }
-    named = [name for name, is_given in given.items() if is_given]
-    if facts.multiplier == 1 and named:
-        raise OptionError(f"filter {facts.name!r} has no option {named[0]}")
-    if high_rate and slow_motion:
-        raise OptionError("give --high-rate or --slow-motion, not both")
-    if stretch_audio and not slow_motion:
-        raise OptionError(
-            "--stretch-audio is for --slow-motion; otherwise the sound stays as it is"
-        )
 
 
 def _value(kind: str, text: str) -> object:

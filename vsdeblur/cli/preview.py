@@ -23,7 +23,8 @@ from .progress import step
 from .reporting import reporter, reporting_options
 
 if TYPE_CHECKING:
-    from ..preview import Asked, Instant
+    from ..preview import Asked
+    from ..stream.positions import Position
 
 __all__ = ["preview"]
 
@@ -41,7 +42,7 @@ GROUPS = {
         "--help",
     ),
     "What is read": ("--allow-playlist", "--max-megapixels"),
-    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+    "All filters": ("--strength", "--tta", "--weights", "--scene-threshold", *RUNNING),
 }
 _ALWAYS_GRAPHICAL = ("win32", "darwin")
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -49,7 +50,7 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 @click.command(cls=GroupedCommand, groups=GROUPS)
-@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("source", metavar="IN", type=click.Path(readable=False))
 @click.option(
     "--at", "at", multiple=True, metavar="TIME",
     help="Where to look: 83.5 (seconds), 1:23.5 or 2087f (a frame); may be repeated [default: at "
@@ -88,18 +89,19 @@ def preview(
     enlarged, a map of the change, and the command that restores the whole. It is one file, needs no
     network, and is opened in the browser. With several --filter or --model these can be compared.
     """
-    from ..preview import Instant, check_target
+    from ..preview import check_target
+    from ..stream.positions import parse_position
 
-    instants = [Instant.parsed(text) for text in at]
+    places = [parse_position(text) for text in at]
     wanted = list(_wanted(filter_name, given))
     target = out or Path(f"{_stem(source)}.preview.html")
     check_target(target, overwrite=overwrite)
     reporter().explain_failures()
     look = _Look(source, target, wanted)
     if _is_picture(source):
-        look.at_picture(instants, max_megapixels)
+        look.at_picture(places, max_megapixels)
     else:
-        look.at_film(instants, allow_playlist=allow_playlist)
+        look.at_film(places, allow_playlist=allow_playlist)
     is_page = target.suffix.lower() != ".png"
     is_open = is_page and not no_browser and _open(target)
     reporter().say(f"{target}: open it in a browser" if is_page and not is_open else str(target))
@@ -124,7 +126,7 @@ class _Look:
     target: Path
     wanted: Sequence[_Wanted]
 
-    def at_picture(self, instants: Sequence[Instant], max_megapixels: float) -> None:
+    def at_picture(self, places: Sequence[Position], max_megapixels: float) -> None:
         """Look at a picture.
 
         Raises:
@@ -133,7 +135,7 @@ class _Look:
         from ..preview import see_picture, write_preview
         from ..stream.paths import check_source
 
-        if instants:
+        if places:
             raise OptionError("--at is for videos; a picture has one moment")
         check_source(Path(self.source))
         versions = self._loaded()
@@ -145,7 +147,7 @@ class _Look:
             facts = [f"{width}x{height}", f"restored on {versions[0].restorer.device}"]
             write_preview(self.target, self.source, facts, [sight], versions)
 
-    def at_film(self, instants: Sequence[Instant], *, allow_playlist: bool) -> None:
+    def at_film(self, places: Sequence[Position], *, allow_playlist: bool) -> None:
         """Look at a video."""
         from ..preview import film_facts, see_film, write_preview
         from ..stream.film import Film
@@ -154,7 +156,7 @@ class _Look:
             versions = self._loaded()
             facts = [*film_facts(film), f"restored on {versions[0].restorer.device}"]
             with self._steps() as report:
-                sights = see_film(film, instants, versions, report)
+                sights = see_film(film, places, versions, report)
                 write_preview(self.target, self.source, facts, sights, versions)
 
     def _loaded(self) -> list[Asked]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .sights import Asked, Instant, Sight, Version, film_facts, see_film, see_picture
+from .sights import Asked, Sight, Version, film_facts, see_film, see_picture
 from .targets import check_target, write_preview
 
 __all__ = [
     "Asked",
-    "Instant",
     "Sight",
     "Version",
     "check_target",

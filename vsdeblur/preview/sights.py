@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,50 +17,16 @@ from ..restorers import Restorer
 from ..stream.account import clock_time
 from ..stream.film import Film
 from ..stream.picture_files import PictureFile, load_picture
+from ..stream.positions import Position
 from ..stream.still import restored_pixels
 
-__all__ = ["Asked", "Instant", "Sight", "Version", "film_facts", "see_film", "see_picture"]
+__all__ = ["Asked", "Sight", "Version", "film_facts", "see_film", "see_picture"]
 
 _USUAL_SHARES = (Fraction(1, 6), Fraction(1, 2), Fraction(5, 6))
 """Where a video is looked at if nobody says where."""
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)")
 
 type Picture = NDArray[np.uint8]
 """(H, W, 3), RGB, as it is shown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instant:
-    """A moment that was asked for: by its time, or by the number of its frame."""
-
-    text: str
-    seconds: Fraction | None = None
-    frame: int | None = None
-
-    @classmethod
-    def parsed(cls, text: str) -> Self:
-        """Read 83.5, 1:23.5, 0:01:23.5 (seconds, minutes, hours) or 2087f (a frame, from 0).
-
-        Raises:
-            OptionError: It is none of them.
-        """
-        if re.fullmatch(r"\d+f", text):
-            return cls(text=text, frame=int(text[:-1]))
-        parts = _CLOCK.fullmatch(text)
-        if parts is None:
-            raise OptionError(
-                f"{text!r} is no time; give seconds (83.5), a clock time (1:23.5) or a frame "
-                "(2087f)"
-            )
-        hours, minutes, seconds = (Fraction(part or 0) for part in parts.groups())
-        return cls(text=text, seconds=hours * 3600 + minutes * 60 + seconds)
-
-    def in_film(self, film: Film) -> Fraction:
-        """Seconds from the start at which it is shown."""
-        if self.seconds is not None:
-            return self.seconds
-        assert self.frame is not None
-        return (self.frame + Fraction(1, 2)) / film.facts.frame_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +71,7 @@ class Sight:
 
 def see_film(
     film: Film,
-    instants: Sequence[Instant],
+    places: Sequence[Position],
     versions: Sequence[Asked],
     report: Callable[[str], None] = lambda doing: None,
 ) -> Iterator[Sight]:
@@ -115,14 +79,14 @@ def see_film(
 
     Args:
         film: The video.
-        instants: Where; empty = at three moments, evenly spread.
+        places: Where; empty = at three moments, evenly spread.
         versions: What restores it.
         report: Told what is done next.
 
     Raises:
         VideoError: The video cannot be read on, or is not so long.
     """
-    times = [each.in_film(film) for each in instants] or _usual_times(film)
+    times = [_time_of(place, film) for place in places] or _usual_times(film)
     radius = max(each.restorer.radius for each in versions)
     turns = film.quarter_turns
     aspect = film.facts.width * (film.facts.sample_aspect_ratio or 1) / film.facts.height
@@ -182,6 +146,14 @@ def see_picture(
     source = _as_shown(file)
     height, width, _ = source.shape
     return Sight(title=path.name, source=source, versions=tuple(made), aspect=width / height)
+
+
+def _time_of(place: Position, film: Film) -> Fraction:
+    """Seconds from the start at which a place is shown."""
+    if place.seconds is not None:
+        return place.seconds
+    assert place.frames is not None
+    return (place.frames + Fraction(1, 2)) / film.facts.frame_rate
 
 
 def _usual_times(film: Film) -> list[Fraction]:

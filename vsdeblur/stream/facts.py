@@ -17,6 +17,7 @@ from .source import named
 
 __all__ = [
     "SourceFacts",
+    "as_fraction",
     "facts_of",
     "frame_rate",
     "has_clock_jumps",
@@ -95,16 +96,27 @@ def picture_track(path: Path | str, container: InputContainer) -> av.VideoStream
 
 
 def facts_of(
-    container: InputContainer, stream: av.VideoStream, first: av.VideoFrame
+    container: InputContainer,
+    stream: av.VideoStream,
+    first: av.VideoFrame,
+    pixel_shape: Fraction = Fraction(0),
 ) -> SourceFacts:
-    """What is known once the first frame is decoded."""
+    """What is known once the first frame is decoded.
+
+    Args:
+        container: The source.
+        stream: Its picture track.
+        first: The first frame.
+        pixel_shape: Width of its pixels to their height, where frames have their own; 0 = they
+            have that of the track.
+    """
     return SourceFacts(
         width=first.width,
         height=first.height,
         pixel_format=first.format.name,
         frame_rate=frame_rate(stream),
         time_base=seconds_a_unit(stream),
-        sample_aspect_ratio=_fraction(stream.sample_aspect_ratio) or Fraction(0),
+        sample_aspect_ratio=pixel_shape or as_fraction(stream.sample_aspect_ratio) or Fraction(0),
         frames_expected=_expected(container, stream),
         first=first,
         field_order=stream.codec_context.field_order,
@@ -118,13 +130,13 @@ def has_clock_jumps(container: InputContainer) -> bool:
 
 def frame_rate(stream: av.VideoStream) -> Fraction:
     """Frames a second, average; 25 where nothing says."""
-    rate = _fraction(stream.average_rate) or _fraction(stream.guessed_rate) or Fraction(25)
+    rate = as_fraction(stream.average_rate) or as_fraction(stream.guessed_rate) or Fraction(25)
     return rate if 0 < rate <= 100_000 else Fraction(25)
 
 
 def seconds_a_unit(stream: Stream) -> Fraction:
     """The time base of a track."""
-    return _fraction(stream.time_base) or Fraction(1, 90_000)
+    return as_fraction(stream.time_base) or Fraction(1, 90_000)
 
 
 def _expected(container: InputContainer, stream: av.VideoStream) -> int | None:
@@ -138,7 +150,8 @@ def _expected(container: InputContainer, stream: av.VideoStream) -> int | None:
     return None
 
 
-def _fraction(rational: _Rational | None) -> Fraction | None:
+def as_fraction(rational: _Rational | None) -> Fraction | None:
+    """A number of PyAV's; None = it is 0, or not known."""
     if rational is None or not rational.numerator or not rational.denominator:
         return None
     return Fraction(rational.numerator, rational.denominator)

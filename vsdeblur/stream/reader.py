@@ -154,8 +154,7 @@ class Reader:
             self.account.note(event)
             if isinstance(event, Picture):
                 self.frames += 1
-                fitted = self._fitter.fitted(event.frame)
-                event = Picture(fitted, event.time, concealed=event.concealed)
+                event = self._fitted(event)
                 self._holder.hold(event.frame)
             yield event
 
@@ -190,7 +189,7 @@ class Reader:
         self._delay_to_zero(first, early)
         if self._late is not None:
             self._late.arm()
-        self.facts = facts_of(self.container, self.stream, first.frame)
+        self.facts = facts_of(self.container, self.stream, first.frame, first.pixel_shape)
         self._holder = FrameHolder()
         self._fitter = FrameFitter(self.facts.width, self.facts.height)
         if self.single:
@@ -242,7 +241,7 @@ class Reader:
         assert first.frame.pts is not None
         units = -first.frame.pts
         first.frame.pts = self._rising.last = 0
-        early[-1] = Picture(first.frame, Fraction(0), concealed=first.concealed)
+        early[-1] = replace(first, time=Fraction(0))
         for event in early:
             if isinstance(event, TrackPacket):
                 moved = round(units * self._unit / seconds_a_unit(event.packet.stream))
@@ -315,10 +314,14 @@ class Reader:
             packet.rescale_ts(first.time_base)
         return packet
 
+    def _fitted(self, picture: Picture) -> Picture:
+        """The picture in the size of the first."""
+        wider = picture.pixel_shape / (self.facts.sample_aspect_ratio or 1)
+        return replace(picture, frame=self._fitter.fitted(picture.frame, wider or Fraction(1)))
+
     def _converted(self, picture: Picture) -> Picture:
         """The picture in the format in which frames are delivered."""
-        frame = convert_frame(picture.frame, self.working_format)
-        return Picture(frame, picture.time, concealed=picture.concealed, held=picture.held)
+        return replace(picture, frame=convert_frame(picture.frame, self.working_format))
 
     def _check_more(self, more: tuple[Path | str, ...]) -> None:
         """Refuse files whose tracks cannot continue the first one's.

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from .. import __version__
 from ..manifest import load_manifest
-from ..restorers.loading import find_weights
+from ..restorers.loading import find_weights, model_for
 from ..runtime.device import PRECISIONS, resolve_dtype
 from ..runtime.weights import sha256_of
 
@@ -86,10 +86,9 @@ def settings_text(
     """
     facts = load_manifest().filter(filter_name)
     values = facts.check(options)
-    model = facts.model(values["model"], device.type)
+    model = model_for(facts, values["model"], values["weights"], device.type)
     weights, _ = find_weights(model, values["weights"])
-    if values["model"] == "auto" and values["weights"] is None:
-        values["model"] = model.name
+    values["model"] = model.name
     dtype = resolve_dtype(values["precision"], device)
     values["precision"] = next(name for name, each in PRECISIONS.items() if each == dtype)
     shown = [
