@@ -96,7 +96,10 @@ app.add_command(benchmark)
 @filter_options(load_manifest())
 @encoding_options
 @click.option("--overwrite", is_flag=True, help="Replace what exists, by what is complete.")
-@click.option("--dry-run", is_flag=True, help="Say what becomes of each track, and do nothing.")
+@click.option(
+    "--dry-run", is_flag=True,
+    help="Say what becomes of each track, and how long and large all will be; do nothing.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
 @click.option(
     "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
@@ -143,6 +146,7 @@ def restore(
     stream_options = encoding.options(
         scene_threshold=threshold,
         part=asked.part,
+        resume=asked.noted(settings),
         settings=settings if settings_tag else None,
     )
     if dry_run:

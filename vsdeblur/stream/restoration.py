@@ -37,7 +37,15 @@ class _Decoded:
 
 
 @dataclass(frozen=True)
+class _Passed:
+    """A frame that need not be restored."""
+
+    number: int = 0
+
+
+@dataclass(frozen=True)
 class _Restored:
+    number: int
     frame: av.VideoFrame
     before: PendingTensor
     """What was read of it, (channels, H, W)."""
@@ -72,7 +80,19 @@ class Restoration:
         options: StreamOptions,
         timing: Timing,
         report: Callable[[StreamProgress], None],
+        begins_with: int = 0,
     ) -> None:
+        """Prepare it.
+
+        Args:
+            reader: The source.
+            writer: The target.
+            restorer: What restores the frames.
+            options: How.
+            timing: When each is shown.
+            report: Called after each frame.
+            begins_with: How many frames are not restored, since the writer has them.
+        """
         self._reader, self._writer, self._restorer = reader, writer, restorer
         self._timing = timing
         self._report = report
@@ -87,9 +107,10 @@ class Restoration:
         )
         self._streams = DeviceStreams(restorer.device)
         self._cores = torch.get_num_threads()
-        self._decoded: Channel[_Decoded | Packet[Stream]] = Channel(options.queue_size)
+        self._begins_with, self._frames_read = begins_with, 0
+        self._decoded: Channel[_Decoded | _Passed | Packet[Stream]] = Channel(options.queue_size)
         groups = max(1, options.queue_size // 2 // restorer.multiplier)
-        self._finished: Channel[_Restored | Packet[Stream]] = Channel(groups)
+        self._finished: Channel[_Restored | _Passed | Packet[Stream]] = Channel(groups)
         self._failure: BaseException | None = None
         self._frames_done = 0
         self._started_at = monotonic()
@@ -127,6 +148,8 @@ class Restoration:
                 for item in self._decoded:
                     if isinstance(item, Packet):
                         self._finished.put(item)
+                    elif isinstance(item, _Passed):
+                        self._pass()
                     else:
                         self._restore(self._windows.push(item.frame, item.picture))
                 self._restore(self._windows.flush())
@@ -139,6 +162,9 @@ class Restoration:
         for frame, window in windows:
             if not self._reader.wants(frame):
                 continue
+            if self._frames_done < self._begins_with:
+                self._pass()
+                continue
             number = self._reader.first_number + self._frames_done
             restored = self._restorer.restore(window, number)
             shown = self._timing.moments(
@@ -146,15 +172,27 @@ class Restoration:
             )
             before = self._streams.pending(window[self._restorer.radius])
             pictures = self._streams.pending(restored)
-            self._finished.put(_Restored(frame, before, pictures, list(shown)))
-            self._frames_done += 1
-            self._report(
-                StreamProgress(
-                    frames_done=self._frames_done,
-                    frames_expected=self._reader.facts.frames_expected,
-                    seconds_elapsed=monotonic() - self._started_at,
-                )
+            self._finished.put(_Restored(self._frames_done, frame, before, pictures, list(shown)))
+            self._tell()
+
+    def _pass(self) -> None:
+        """Leave a frame to the writer."""
+        self._finished.put(_Passed(self._frames_done))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Report that one more frame is done."""
+        self._frames_done += 1
+        if self._frames_done <= self._begins_with:
+            self._started_at = monotonic()
+        self._report(
+            StreamProgress(
+                frames_done=self._frames_done,
+                frames_expected=self._reader.facts.frames_expected,
+                seconds_elapsed=monotonic() - self._started_at,
+                frames_kept=min(self._frames_done, self._begins_with),
             )
+        )
 
     def _decode(self) -> None:
         try:
@@ -177,6 +215,8 @@ class Restoration:
                 for item in self._finished:
                     if isinstance(item, Packet):
                         self._writer.write_packet(item)
+                    elif isinstance(item, _Passed):
+                        self._writer.pass_frame(item.number)
                     else:
                         self._write(item)
                         frame_done()
@@ -186,10 +226,16 @@ class Restoration:
         except BaseException as error:  # raised in the caller's thread
             self._fail(error)
 
-    def _read(self, frame: av.VideoFrame) -> _Decoded:
+    def _read(self, frame: av.VideoFrame) -> _Decoded | _Passed:
+        if self._reader.wants(frame):
+            self._frames_read += 1
+            # The last ones before those that are restored are in their windows.
+            if self._frames_read <= self._begins_with - self._restorer.radius:
+                return _Passed()
         return _Decoded(frame, self._streams.pending(self._coding.read(frame)))
 
     def _write(self, item: _Restored) -> None:
+        self._writer.source_frame = item.number
         planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken())
         for each, moment in zip(planes, item.shown, strict=True):
             self._writer.write_frame(item.frame, each, moment)
