@@ -49,9 +49,17 @@ class EncodedAudio:
         source: The track to encode.
         target: The track it becomes, from `add`.
         slowdown: How many times longer it gets.
+        most_off: Seconds by which it may be early before it goes on at its own time.
     """
 
-    def __init__(self, source: AudioStream, target: AudioStream, slowdown: int) -> None:
+    def __init__(
+        self,
+        source: AudioStream,
+        target: AudioStream,
+        slowdown: int,
+        most_off: float = _LEAP_SECONDS,
+    ) -> None:
+        self._most_off = most_off
         self._source = source
         self._target = target
         self._slowdown = slowdown
@@ -61,7 +69,12 @@ class EncodedAudio:
 
     @classmethod
     def add(
-        cls, container: OutputContainer, source: AudioStream, encoder: str, slowdown: int = 1
+        cls,
+        container: OutputContainer,
+        source: AudioStream,
+        encoder: str,
+        slowdown: int = 1,
+        most_off: float = _LEAP_SECONDS,
     ) -> EncodedAudio:
         """Add a track to a container.
 
@@ -79,7 +92,7 @@ class EncodedAudio:
             is_same = target.codec_context.codec.canonical_name == own
             most = _MOST_BITS * source.codec_context.layout.nb_channels
             target.codec_context.bit_rate = bit_rate if is_same else min(bit_rate, most)
-        return cls(source, target, slowdown)
+        return cls(source, target, slowdown, most_off)
 
     @property
     def stream(self) -> AudioStream:
@@ -151,7 +164,7 @@ class EncodedAudio:
         seconds = frame.pts * Fraction(frame.time_base.numerator, frame.time_base.denominator)
         rate = self._target.codec_context.sample_rate
         sample = round(seconds * self._slowdown * rate)
-        if sample > self._next_sample + _LEAP_SECONDS * rate or not self._next_sample:
+        if sample > self._next_sample + self._most_off * rate or not self._next_sample:
             self._next_sample = sample
 
     def _ended(self) -> Iterator[Packet[AudioStream]]:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import av
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from ..errors import VideoError
 from .audio import FALLBACKS, encoders_for, named_layout
-from .reader import Reader
 from .settings import StreamOptions
 from .timing import Timing
 from .trial import takes_conversion, takes_copy
 
-__all__ = ["Action", "Plan", "TrackPlan", "make_plan"]
+__all__ = ["Action", "Plan", "PlannedSource", "TrackPlan", "make_plan"]
 
 _MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
 _TEXT_FORMS = ("mov_text", "srt", "webvtt", "ass")
@@ -82,7 +82,28 @@ class Plan:
         return [track.line() for track in self.tracks]
 
 
-def make_plan(reader: Reader, container: str, options: StreamOptions, timing: Timing) -> Plan:
+class PlannedSource(Protocol):
+    """What is to be known of a source."""
+
+    @property
+    def container(self) -> InputContainer:
+        """It, opened."""
+        ...
+
+    @property
+    def stream(self) -> Stream:
+        """Its picture track."""
+        ...
+
+    @property
+    def samples(self) -> Mapping[int, Sequence[Packet[Stream]]]:
+        """First packets of each other track, by its index."""
+        ...
+
+
+def make_plan(
+    reader: PlannedSource, container: str, options: StreamOptions, timing: Timing
+) -> Plan:
     """Settle what becomes of each track.
 
     Raises:
@@ -101,7 +122,7 @@ def make_plan(reader: Reader, container: str, options: StreamOptions, timing: Ti
 def _planned(
     source: Stream,
     samples: Sequence[Packet[Any]],
-    reader: Reader,
+    reader: PlannedSource,
     container: str,
     options: StreamOptions,
     timing: Timing,
