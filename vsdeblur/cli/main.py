@@ -23,6 +23,7 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
 from .engines import engines, export
+from .live import live
 from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
 from .outside import STOPPED, stop_signals, unbroken_stderr
 
@@ -80,6 +81,7 @@ def app() -> None:
 
 
 app.add_command(benchmark)
+app.add_command(live)
 
 
 @app.command()

@@ -14,7 +14,15 @@ from av.container import InputContainer
 
 from ..errors import VideoError
 
-__all__ = ["is_address", "is_pipe", "named", "one_line", "open_source", "protocols_for"]
+__all__ = [
+    "is_address",
+    "is_pipe",
+    "named",
+    "one_line",
+    "open_source",
+    "protocols_for",
+    "single_formats",
+]
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _PROTOCOLS = {
@@ -96,7 +104,7 @@ def open_source(
         options |= {"safe": "0", "allowed_extensions": "ALL"}
     else:
         url = _local(source)
-        options |= {"protocol_whitelist": _LOCAL, "format_whitelist": _single_formats()}
+        options |= {"protocol_whitelist": _LOCAL, "format_whitelist": single_formats()}
     try:
         return av.open(url, "r", container_options=options, timeout=timeout)
     except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
@@ -132,7 +140,8 @@ def _local(source: str | Path) -> str:
 
 
 @cache
-def _single_formats() -> str:
+def single_formats() -> str:
+    """FFmpeg's formats that are no lists of other files, as an option of the demuxer."""
     return ",".join(sorted(av.formats_available - _PLAYLISTS))
 
 

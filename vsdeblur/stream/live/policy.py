@@ -13,6 +13,7 @@ nothing. Nothing in here looks at a clock: times come with the samples.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 __all__ = ["PolicyRules", "PolicyState", "Sample", "after_sample", "first_state", "probe_level"]
@@ -97,14 +98,18 @@ class PolicyState:
     """When the level last went up."""
 
 
-def first_state(rules: PolicyRules, costs: tuple[float, ...]) -> PolicyState:
-    """The state to start with: at the best level.
+def first_state(
+    rules: PolicyRules, costs: tuple[float, ...], interval: float = math.inf
+) -> PolicyState:
+    """The state to start with: at the best level that fits.
 
     Args:
         rules: Thresholds.
         costs: Seconds that a frame takes at each restoring level, from the best down.
+        interval: How long frames last, in seconds.
     """
-    return PolicyState(costs=costs, patience=rules.patience)
+    fitting = (n for n, cost in enumerate(costs) if cost <= rules.fits * interval)
+    return PolicyState(costs=costs, patience=rules.patience, level=next(fitting, len(costs)))
 
 
 def after_sample(rules: PolicyRules, state: PolicyState, sample: Sample) -> PolicyState:
