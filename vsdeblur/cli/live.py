@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -12,6 +14,10 @@ from ..errors import DeblurError, OptionError
 from ..manifest import load_manifest
 from .options import filter_option, filter_options, parsed
 from .outside import STOPPED
+from .progress import StatusLine
+
+if TYPE_CHECKING:
+    from ..stream.live import LiveOptions, LiveStatus, Secrets
 
 __all__ = ["live"]
 
@@ -51,6 +57,13 @@ _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
     "--key-file", multiple=True, metavar="[NAME=]FILE",
     help="What $NAME in an address stands for [default NAME: KEY; the environment otherwise].",
 )  # fmt: skip
+@click.option(
+    "--status", metavar="FILE", help="Add a line of JSON to FILE (- = stdout) each second."
+)
+@click.option(
+    "--metrics", type=click.IntRange(1, 65535), metavar="PORT",
+    help="Tell Prometheus the same, on 127.0.0.1.",
+)  # fmt: skip
 def live(
     addresses: tuple[str, ...],
     filter_name: str,
@@ -67,6 +80,8 @@ def live(
     overwrite: bool,
     allow_playlist: bool,
     key_file: tuple[str, ...],
+    status: str | None,
+    metrics: int | None,
     **given: str | None,
 ) -> int:
     """Restore a live stream, on time.
@@ -99,7 +114,9 @@ def live(
     secrets = Secrets(read_keys(key_file))
     try:
         source = None if test_source else addresses[0]
-        return _run(source, [addresses[-1], *also], filter_name, chosen, options, secrets)
+        outputs = [addresses[-1], *also]
+        _check_stdout(outputs, status)
+        return _run(source, outputs, filter_name, chosen, options, secrets, status, metrics)
     except DeblurError as error:
         raise type(error)(secrets.masked(str(error))) from None
 
@@ -109,23 +126,46 @@ def _run(
     outputs: list[str],
     filter_name: str,
     chosen: dict[str, Any],
-    options: Any,  # noqa: ANN401 - its module is imported when it is used
-    secrets: Any,  # noqa: ANN401
+    options: LiveOptions,
+    secrets: Secrets,
+    status: str | None,
+    metrics: int | None,
 ) -> int:
-    from ..stream.live import Journal, LiveSession, load_live_filter, make_targets, source_for
-    from ..stream.live.clock import Clock
+    from ..stream import live as stream
+    from ..stream.live.metrics import serve_metrics
 
-    clock = Clock()
-    console = Console(stderr=True)
-    journal = Journal(
-        lambda line: console.print(line, highlight=False, soft_wrap=True, markup=False), secrets
-    )
-    assert source is not None
-    opened = source_for(secrets.address(source), options, clock)
-    targets = make_targets([secrets.address(each) for each in outputs], options)
-    restores = load_live_filter(filter_name, chosen)
-    session = LiveSession(opened, targets, restores, options, journal, clock=clock)
-    return STOPPED if session.run() else 0
+    console, clock = Console(stderr=True), stream.Clock()
+    journal = stream.Journal(partial(_say, console), secrets)
+    if source is None:
+        opened: stream.LiveSource = stream.TrialSource(clock)
+    else:
+        opened = stream.source_for(secrets.address(source), options, clock)
+    targets = stream.make_targets([secrets.address(each) for each in outputs], options)
+    restores = stream.load_live_filter(filter_name, chosen)
+    with ExitStack() as stack:
+        line = stack.enter_context(StatusLine(console))
+        file = stack.enter_context(stream.StatusFile(status)) if status else None
+
+        def report(now: LiveStatus) -> None:
+            line.update(stream.in_words(now))
+            if file is not None:
+                file.write(now)
+
+        session = stream.LiveSession(opened, targets, restores, options, journal, report, clock)
+        if metrics is not None:
+            stack.enter_context(serve_metrics(metrics, session.status))
+        interrupted = session.run()
+    journal.say(stream.in_words(session.status(), ended=True))
+    return STOPPED if interrupted else 0
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _check_stdout(outputs: list[str], status: str | None) -> None:
+    if status == "-" and "-" in outputs:
+        raise OptionError("--status - and an output to - do not go together; give a file to one")
 
 
 def _bits(text: str) -> int:

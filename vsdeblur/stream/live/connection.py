@@ -116,8 +116,11 @@ class Connection:
         if self._now_shown is None:
             first = next((n for n, a in enumerate(burst) if self._is_welcome(a)), len(burst))
             self.skipped += sum(a.picture for a in burst[:first])
-            burst = self._burst = burst[first:]
-            if not burst:
+            # Of the tracks beside it, what came before the picture and is shown after it is kept.
+            key = _time(burst[first].packet) if first < len(burst) else None
+            early = [a for a in burst[:first] if not a.picture and _is_from(a.packet, key)]
+            burst = self._burst = [*burst[first : first + 1], *early, *burst[first + 1 :]]
+            if not any(a.picture for a in burst):
                 return
         self._burst = None
         self._begin(burst)
@@ -204,6 +207,12 @@ class Connection:
         samples = self.samples.setdefault(index, [])
         if index != self.stream.index and len(samples) < _SAMPLES and not is_sparse(packet.stream):
             samples.append(copy_of(packet))
+
+
+def _is_from(packet: Packet[Stream], start: Fraction | None) -> bool:
+    """Whether a packet is of a time or later; if that is not known, it may be."""
+    time = _time(packet)
+    return start is None or (time is not None and time >= start)
 
 
 def _time(packet: Packet[Stream]) -> Fraction | None:

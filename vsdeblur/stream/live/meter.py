@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -75,6 +75,36 @@ class LiveStatus:
     level_name: str
     level_changes: int
     outputs: tuple[OutputStatus, ...]
+
+    @property
+    def latency(self) -> float | None:
+        """Of the last frame, at the slowest output."""
+        return _worst(output.latency for output in self.outputs)
+
+    @property
+    def latency_p95(self) -> float | None:
+        """Of the last minute, at the slowest output."""
+        return _worst(output.latency_p95 for output in self.outputs)
+
+    @property
+    def latency_max(self) -> float | None:
+        """Of the last minute, at the slowest output."""
+        return _worst(output.latency_max for output in self.outputs)
+
+    @property
+    def av_offset(self) -> float | None:
+        """At the output where it is largest."""
+        return _worst(output.av_offset for output in self.outputs)
+
+    @property
+    def bit_rate(self) -> int:
+        """Of all outputs together."""
+        return sum(output.bit_rate for output in self.outputs)
+
+    @property
+    def reconnects(self) -> int:
+        """Of both ends."""
+        return self.input_reconnects + sum(output.reconnects for output in self.outputs)
 
 
 @dataclass
@@ -196,6 +226,10 @@ class Meter:
             level_changes=self.level_changes,
             outputs=tuple(output.status() for output in self.outputs),
         )
+
+
+def _worst(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), key=abs, default=None)
 
 
 def _forget(sent: deque[_Sent], before: float) -> None:

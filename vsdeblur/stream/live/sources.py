@@ -23,8 +23,9 @@ OPEN_SECONDS = 10.0
 """How long an end may take to answer, and to say what it sends."""
 STALL_SECONDS = 4.0
 """How long it may send nothing before it is called again."""
-_LOOK_SECONDS = 1.0
-"""How much of a stream is looked at before it is begun; it adds to no frame's latency."""
+_LOOK_SECONDS = 5.0
+"""How much of a stream is looked at for its tracks at most: servers send pictures from a key frame
+on. It adds to no frame's latency."""
 _LISTENING_SECONDS = 60.0
 _UDP_PACKETS = 1 << 15
 """Packets of 188 bytes that wait in this process if it is busy for a moment."""

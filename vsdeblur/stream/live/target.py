@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import select
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -58,7 +60,16 @@ def make_targets(addresses: list[Address], options: LiveOptions) -> list[LiveTar
     """
     if len({address.url for address in addresses}) < len(addresses):
         raise OptionError("two outputs have the same address; give each its own")
-    return [_checked(address, options) for address in addresses]
+    return [_checked(address, options) for address in _told_apart(addresses)]
+
+
+def _told_apart(addresses: list[Address]) -> Iterator[Address]:
+    """Number those that are called the same once their keys are hidden."""
+    seen = Counter[str]()
+    for address in addresses:
+        seen[address.shown] += 1
+        number = seen[address.shown]
+        yield address if number == 1 else replace(address, shown=f"{address.shown} ({number})")
 
 
 def _checked(address: Address, options: LiveOptions) -> LiveTarget:
