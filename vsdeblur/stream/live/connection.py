@@ -40,8 +40,11 @@ class BesidePacket:
     """A packet of another track, its times those of the timeline."""
 
     packet: Packet[Stream]
+    """It may outlive the connection, and its stream may not be asked for anything."""
     index: int
     """Of its track, in the connection's container."""
+    kind: str
+    """What that is: "audio", for example."""
     time: Fraction
     """When it is decoded, in seconds."""
     shift: Fraction | None
@@ -183,7 +186,8 @@ class Connection:
     def _beside(self, packet: Packet[Stream], shift: Fraction | None) -> Iterator[BesidePacket]:
         time = _time(packet)
         if time is not None:
-            yield BesidePacket(packet, packet.stream.index, time, shift)
+            stream = packet.stream
+            yield BesidePacket(packet, stream.index, stream.type, time, shift)
 
     def _remember(self, packet: Packet[Stream], at: float, shift: Fraction | None) -> None:
         if packet.pts is None:

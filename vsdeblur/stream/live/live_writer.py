@@ -16,7 +16,6 @@ from ...errors import VideoError
 from ..audio import EncodedAudio
 from ..conversion import Conversion, add_conversion
 from ..facts import seconds_a_unit
-from ..packets import copy_of
 from ..plan import Action
 from ..source import one_line
 from ..tracks import copy_description, copy_track
@@ -30,8 +29,6 @@ from .target import LiveTarget
 __all__ = ["LiveWriter"]
 
 _FAILURES = (av.FFmpegError, OSError, ValueError)
-_MOST_OFF = 0.005
-"""Seconds by which sound that is encoded anew may be early."""
 
 
 class LiveWriter:
@@ -94,14 +91,14 @@ class LiveWriter:
         """Send a packet of another track.
 
         Yields:
-            When what was sent is shown, in seconds, and how many bytes it has.
+            When what was sent is heard or read, in seconds, and how many bytes it has.
 
         Raises:
             VideoError: The other end does not take it.
         """
         conversion = self._conversions.get(beside.place)
         copy = self._copies.get(beside.place)
-        packet = copy_of(beside.packet.packet)
+        packet = _copy(beside.packet.packet)
         if conversion is not None:
             try:
                 packets = list(conversion.write(packet))
@@ -113,6 +110,10 @@ class LiveWriter:
             packet.stream = copy
             packet.rescale_ts(copy.time_base)
             yield from self._sent(packet)
+
+    def is_copied(self, beside: Beside) -> bool:
+        """Whether packets of a track are sent as they came, one for each."""
+        return beside.place in self._copies
 
     def close(self) -> None:
         """Say good-bye to the other end, if it still listens; a file plays up to here."""
@@ -161,8 +162,18 @@ class LiveWriter:
     def _converted(self, track: Stream, encoder: str) -> Conversion:
         conversion: Conversion
         if isinstance(track, av.AudioStream):
-            conversion = EncodedAudio.add(self._container, track, encoder, most_off=_MOST_OFF)
+            conversion = EncodedAudio.add(self._container, track, encoder, live=True)
         else:
             conversion = add_conversion(self._container, track, encoder)
         copy_description(track, conversion.stream)
         return conversion
+
+
+def _copy(packet: Packet[Stream]) -> Packet[Stream]:
+    """A packet with the same content and times, and no stream: each output needs its own."""
+    copy: Packet[Stream] = Packet(bytes(packet))
+    copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+    copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
+    for side_data in packet.iter_sidedata():
+        copy.set_sidedata(side_data)
+    return copy

@@ -29,6 +29,9 @@ __all__ = ["Outgoing", "Sender", "SenderItem"]
 _WAIT_SECONDS = 0.2
 _STEADY_SECONDS = 10.0
 """How long a connection must last before the next loss counts as the first one."""
+_EARLY = 100
+"""Packets beside the pictures that are kept for when the output is there; they go ahead of those
+by some tenths of a second."""
 _MAY_WAIT = 0.1
 """Seconds that an item may wait before its age is looked at: it may have come late."""
 
@@ -91,6 +94,7 @@ class Sender:
         self._said_slow_at = float("-inf")
         self._leaving: list[tuple[Fraction, Outgoing, Fraction]] = []
         self._ahead = Fraction(-1)
+        self._early: deque[Beside] = deque(maxlen=_EARLY)
         self.ended = Event()
         """Set when nothing more is sent."""
         self.failure = ""
@@ -110,7 +114,7 @@ class Sender:
                         self._begin(item)
                     case Outgoing():
                         self._picture(item)
-                    case Beside() if self._writer is not None:
+                    case Beside():
                         self._beside(item)
                     case Finished():
                         break
@@ -151,6 +155,10 @@ class Sender:
         self._leaving.append((item.coded.dts * UNIT, item, shown))
         self._note_left(item.coded.dts * UNIT, now)
         self._connected(now)
+        early, self._early = list(self._early), deque(maxlen=_EARLY)
+        for beside in early:
+            if beside.packet.time >= item.time:
+                self._beside(beside)
 
     def _may_begin(self, item: Outgoing) -> bool:
         """Whether a connection may begin, or go on after a gap, with a picture."""
@@ -163,9 +171,9 @@ class Sender:
         return item.coded.key
 
     def _beside(self, item: Beside) -> None:
-        if self._needs_key and self._writer is None:
+        if self._writer is None:
+            self._early.append(item)  # it may belong to the picture with which this one begins
             return
-        assert self._writer is not None
         try:
             for shown, size in self._writer.write_beside(item):
                 now = self._clock.now()
@@ -177,7 +185,9 @@ class Sender:
 
     def _note_sound(self, item: Beside, shown: Fraction) -> None:
         packet = item.packet
-        if packet.shift is not None and packet.packet.stream.type == "audio":
+        assert self._writer is not None
+        is_sound = packet.kind == "audio" and self._writer.is_copied(item)
+        if packet.shift is not None and is_sound:
             self._meter.note_sound(shown - packet.time + packet.shift)
 
     def _open(self) -> None:

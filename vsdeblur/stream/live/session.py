@@ -133,6 +133,10 @@ class LiveSession:
             raise VideoError(f"no output is left; the last one: {given_up[-1]}")
         return interrupted
 
+    def stop(self) -> None:
+        """End it as Ctrl-C does; from any thread."""
+        self._stop.set()
+
     def _threads(self) -> list[Thread]:
         parts: dict[str, Callable[[], None]] = {
             "read": self._feed.run,
