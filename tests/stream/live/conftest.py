@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from live_stand_ins import Identity
 
 from vsdeblur.stream.live import (
     Clock,
@@ -22,19 +23,6 @@ from vsdeblur.stream.live import (
     source_for,
 )
 from vsdeblur.stream.live.levels import PASSED, Level, LiveFilter
-
-
-class Identity:
-    """Gives the middle frame of a window back, after a time that a test may set."""
-
-    def __init__(self, seconds=0.0):
-        self.seconds = seconds
-
-    def restore(self, window, number=0):
-        seconds = self.seconds() if callable(self.seconds) else self.seconds
-        if seconds:
-            time.sleep(seconds)
-        return window[len(window) // 2][None]
 
 
 def identity_filter(seconds=0.0, radius=2):
@@ -265,6 +253,7 @@ class Receiver:
     def __init__(self, port, folder):
         self.port, self.folder = port, folder
         self.stop, self.idle = threading.Event(), threading.Event()
+        self.keeps = True
         self.files = []
         self.connections = []
         self._threads = []
@@ -277,12 +266,13 @@ class Receiver:
     def listen(self):
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listener.settimeout(0.1)
-        self._threads.append(threading.Thread(target=self._accept, args=(self._listener,)))
-        self._threads[-1].start()
+        self._accepting = threading.Thread(target=self._accept, args=(self._listener,))
+        self._accepting.start()
 
     def refuse(self):
         """Hang up and answer nobody."""
         self._listener.close()
+        self._accepting.join()  # only then the port is free
         for each in self.connections:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -302,6 +292,8 @@ class Receiver:
                 continue
             except OSError:
                 return
+            self.connections = [each for each in self.connections if each.fileno() >= 0]
+            self._threads = [each for each in self._threads if each.is_alive()]
             self.connections.append(connection)
             self.files.append(self.folder / f"received-{len(self.files)}.ts")
             thread = threading.Thread(target=self._take, args=(connection, self.files[-1]))
@@ -323,7 +315,8 @@ class Receiver:
                     return
                 if not data:
                     return
-                file.write(data)
+                if self.keeps:
+                    file.write(data)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _HIDDEN = "***"
 _SHORTEST = 8
 """Characters from which a part of an address is hidden wherever it turns up; shorter ones may be
-words that messages need, and are hidden in addresses."""
+words that messages need, and are hidden where they stand behind their application."""
 _PLAIN_QUERIES = frozenset({"udp", "tcp", "rtp"})
 """Kinds of addresses whose queries are settings, not secrets."""
 _ELSEWHERE = {
@@ -82,7 +82,8 @@ class Secrets:
     def masked(self, text: str) -> str:
         """A text without the keys that addresses hold."""
         for each in sorted(self._hidden, key=len, reverse=True):
-            text = text.replace(each, f"/{_HIDDEN}" if each.startswith("/") else _HIDDEN)
+            application, slash, _ = each.rpartition("/")
+            text = text.replace(each, f"{application}{slash}{_HIDDEN}")
         return text
 
     def _value(self, match: re.Match[str]) -> str:
@@ -155,7 +156,7 @@ def _secret_parts(url: str) -> set[str]:
         secrets |= {parts.query, *(pair.partition("=")[2] for pair in parts.query.split("&"))}
     key = _rtmp_key(parts.path) if scheme_of(url).startswith("rtmp") else ""
     long = {each for each in (*secrets, key) if len(each) >= _SHORTEST}
-    return long | {f"/{key}"} if key else long
+    return long | {parts.path} if key else long
 
 
 def _shown(url: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -76,12 +76,14 @@ class Connection:
 
     Args:
         opened: The connection.
-        now_shown: When what comes now is to be shown, in seconds of the timeline; None = this is
-            the first connection, whose first key frame is shown at 0.
+        now_shown: Says when what comes now is to be shown, in seconds of the timeline; None = this
+            is the first connection, whose first key frame is shown at 0.
         speed: Of the run's clock.
     """
 
-    def __init__(self, opened: Opened, now_shown: Fraction | None, speed: float = 1.0) -> None:
+    def __init__(
+        self, opened: Opened, now_shown: Callable[[], Fraction] | None, speed: float = 1.0
+    ) -> None:
         self.container, self.stream = opened.container, opened.stream
         self.samples: dict[int, list[Packet[Stream]]] = {}
         """Copies of the first packets of each other track."""
@@ -130,6 +132,10 @@ class Connection:
         for arrived in burst:
             yield from self._taken(arrived)
 
+    def delay(self, seconds: Fraction) -> None:
+        """Let all that follows be shown later."""
+        self._timeline.delay(seconds)
+
     def skip_to_key(self, now: float) -> None:
         """Leave pictures out up to the next key frame: some packets have been dropped."""
         self._key_wanted_since = now
@@ -150,7 +156,7 @@ class Connection:
         if self._now_shown is not None:
             times = [time for each in burst if (time := _time(each.packet)) is not None]
             spread = max(times) - times[0] if times else Fraction(0)
-            start = self._now_shown - (spread if 0 <= spread <= _LONGEST_BURST else 0)
+            start = self._now_shown() - (spread if 0 <= spread <= _LONGEST_BURST else 0)
         self._timeline = LiveTimeline(start)
         self._packets = PacketReader(self.container, self.stream, self._timeline, self._account)
         self._pictures = PictureReader(self.stream, UNIT, Rising(), self._account, live=True)

@@ -26,6 +26,10 @@ __all__ = ["Intake"]
 
 _HOLD_SECONDS = 1.0
 """How long no picture comes before the last one is shown once more: players bridge less."""
+_HOLD_FRAMES = 3
+"""And for how many frames at least, where those last long."""
+_CATCH_UP_SECONDS = 0.5
+"""How long frames may come too late before the source is taken to have paused."""
 _TICK_SECONDS = 0.02
 _LEAST_INTERVAL, _MOST_INTERVAL = Fraction(1, 240), Fraction(1)
 
@@ -73,7 +77,8 @@ class Intake:
         self._places: dict[int, int] = {}
         self._last: LiveFrame | None = None
         self._shown = Fraction(-1)  # the time given out last, held frames too
-        self._opened_at = self._picture_at = 0.0
+        self._picture_at = self._heard_at = 0.0
+        self._late_since: float | None = None
         self._holding = False
         self._gap = False
         self.failure: VideoError | None = None
@@ -107,13 +112,13 @@ class Intake:
         self._line.put(Finished())
 
     def _connect(self, opened: Opened) -> None:
-        self._opened_at = self._picture_at = self._clock.now()
-        self._connection = Connection(opened, self._now_shown(), self._clock.speed)
+        self._picture_at = self._clock.now()
+        now_shown = None if self._last is None else self._now_shown
+        self._connection = Connection(opened, now_shown, self._clock.speed)
 
-    def _now_shown(self) -> Fraction | None:
-        """When a frame that comes now is to be shown; None = none has come yet."""
-        if self._last is None:
-            return None
+    def _now_shown(self) -> Fraction:
+        """When a frame that comes now is to be shown."""
+        assert self._last is not None
         by_clock = self._last.time + Fraction(self._clock.now() - self._last.arrived)
         return max(by_clock, self._shown + self._interval())
 
@@ -153,7 +158,8 @@ class Intake:
 
     def _put_frame(self, frame: LiveFrame, connection: Connection) -> None:
         self._meter.frames_in += 1
-        if frame.time <= self._shown:  # a held one is shown at its time, or it comes twice
+        self._heard_at = frame.arrived
+        if self._is_late(frame, connection):
             self._meter.dropped += 1
             return
         if self._holding:
@@ -167,6 +173,22 @@ class Intake:
         self._measure(frame)
         self._last, self._shown = frame, frame.time
         self._put_windows(self._windows.push(frame))
+
+    def _is_late(self, frame: LiveFrame, connection: Connection) -> bool:
+        """Whether another frame is shown at its time: a held one, or it comes twice.
+
+        A source that was held up catches up, and then frames are in time again. One that has paused
+        and says nothing of it stays late: then all that follows is shown later.
+        """
+        if frame.time > self._shown:
+            self._late_since = None
+            return False
+        if self._late_since is None:
+            self._late_since = frame.arrived
+        elif frame.arrived - self._late_since > _CATCH_UP_SECONDS:
+            connection.delay(self._shown + self._interval() - frame.time)
+            self._late_since = None
+        return True
 
     def _fit(self, frame: LiveFrame, connection: Connection) -> None:
         """Make another form if this frame, or its connection, does not fit the one there is."""
@@ -207,7 +229,7 @@ class Intake:
     def _put_windows(self, windows: Iterable[Window]) -> None:
         assert self._form is not None
         for window in windows:
-            job = Job(window, self._form, self._worker.deadline(window, self._form))
+            job = Job(window, self._form, self._worker.deadline(window))
             self._line.put(job)
             self._worker.put(job)
 
@@ -234,9 +256,9 @@ class Intake:
             self._feed.reopen.set()
         if self._last is None or self._form is None:
             return
-        away = now - self._last.arrived
-        if away <= _HOLD_SECONDS:
+        if now - self._heard_at <= max(_HOLD_SECONDS, _HOLD_FRAMES * self._interval()):
             return
+        away = now - self._last.arrived
         if not self._holding:
             self._holding = True
             self._flush(now)

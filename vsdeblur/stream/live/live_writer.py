@@ -59,7 +59,7 @@ class LiveWriter:
         self._copies: dict[int, Stream] = {}
         self._conversions: dict[int, Conversion] = {}
         self._last_dts: dict[int, int] = {}
-        self._container = target.open(bit_rate, clock, stop)
+        self._container, self._pipe = target.open(bit_rate, clock, stop)
         try:
             self._add_tracks(form, target.container, codec)
         except _FAILURES as error:
@@ -119,6 +119,8 @@ class LiveWriter:
         """Say good-bye to the other end, if it still listens; a file plays up to here."""
         with suppress(*_FAILURES):
             self._container.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _sent(self, packet: Packet[Any]) -> Iterator[tuple[Fraction, int]]:
         """Send a packet, unless it comes before what was sent."""

@@ -18,8 +18,10 @@ _WINDOW_SECONDS = 60.0
 """Seconds over which latency is looked at."""
 _RATE_SECONDS = 5.0
 """Seconds over which the bit rate is."""
-_ANOTHER_CLOCK = Fraction(1)
-"""Seconds between two shifts from which sound and picture are of two clocks of the source."""
+_SAME_CLOCK = Fraction(1, 100)
+"""Seconds by which the shifts of two frames on one clock of the source may differ."""
+_MOST_SOUND = 1000
+"""Packets of sound between two frames that are remembered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,7 @@ class OutputMeter:
         self._bytes: deque[tuple[float, int]] = deque()
         self._measured = self._within = 0
         self._video_shift: Fraction | None = None
+        self._sound_shifts: list[Fraction] = []
         self._offset: float | None = None
         self._offset_max: float | None = None
 
@@ -152,15 +155,13 @@ class OutputMeter:
                 self._sent.append(_Sent(left, latency))
                 _forget(self._sent, left - _WINDOW_SECONDS)
             if shift is not None:
-                self._video_shift = shift
+                self._compare(shift)
 
     def note_sound(self, shift: Fraction) -> None:
         """A packet of sound has left; `shift` as of frames."""
         with self._lock:
-            if self._video_shift is None or abs(self._video_shift - shift) > _ANOTHER_CLOCK:
-                return
-            self._offset = float(self._video_shift - shift)
-            self._offset_max = max(abs(self._offset), self._offset_max or 0.0)
+            self._sound_shifts.append(shift)
+            del self._sound_shifts[:-_MOST_SOUND]
 
     def note_bytes(self, time: float, number: int) -> None:
         """So many bytes were given to the output."""
@@ -168,6 +169,19 @@ class OutputMeter:
             self._bytes.append((time, number))
             while self._bytes and self._bytes[0][0] < time - _RATE_SECONDS:
                 self._bytes.popleft()
+
+    def _compare(self, shift: Fraction) -> None:
+        """Compare the sound between two frames with them.
+
+        Where the frames themselves are on two clocks of the source, it breaks there, and sound that
+        comes before the break and after it is with none of them.
+        """
+        before, self._video_shift = self._video_shift, shift
+        if before is not None and abs(shift - before) < _SAME_CLOCK:
+            for sound in self._sound_shifts:
+                self._offset = float(shift - sound)
+                self._offset_max = max(abs(self._offset), self._offset_max or 0.0)
+        self._sound_shifts.clear()
 
     def status(self) -> OutputStatus:
         """How it does now."""

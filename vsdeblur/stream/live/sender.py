@@ -87,7 +87,9 @@ class Sender:
         self._form: Form | None = None
         self._writer: LiveWriter | None = None
         self._needs_key = True
-        self._lost_at: float | None = None
+        self._lost_at: float | None = None  # the first of the losses that followed each other
+        self._gone_at: float | None = None
+        self._was_there = False
         self._try_at = self._opened_at = 0.0
         self._asked = False
         self._said = ""
@@ -207,11 +209,11 @@ class Sender:
     def _connected(self, now: float) -> None:
         """The connection works."""
         if not self._meter.connected:
-            away = f" after {now - self._lost_at:.1f} s" if self._lost_at is not None else ""
+            away = f" after {now - self._gone_at:.1f} s" if self._gone_at is not None else ""
             self._journal.say(f"output {self._target.shown}: connected{away}")
             self._meter.connected = True
-            self._meter.reconnects += self._lost_at is not None and bool(away)
-            self._said = ""
+            self._meter.reconnects += self._was_there
+            self._was_there, self._gone_at, self._said = True, None, ""
         if self._lost_at is not None and now - self._opened_at > _STEADY_SECONDS:
             self._lost_at = None
 
@@ -222,8 +224,8 @@ class Sender:
         if writer is not None:
             # Whoever does not answer does not answer to a good-bye either: it is not waited for.
             Thread(target=writer.close, name="vsdeblur close", daemon=True).start()
-        if self._lost_at is None:
-            self._lost_at = now
+        self._lost_at = now if self._lost_at is None else self._lost_at
+        self._gone_at = now if self._gone_at is None else self._gone_at
         away = now - self._lost_at
         limit = self._options.reconnect
         was, self._meter.connected = self._meter.connected, False

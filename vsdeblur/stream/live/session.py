@@ -81,12 +81,14 @@ class LiveSession:
         self._coding = CodingStage(
             self._line, self._senders, self._worker, options, clock, self._meter
         )
-        queue: DropQueue[FeedItem] = DropQueue(keep_recent, lambda n: self._intake.note_gap(n))
-        self._feed = Feed(source, queue, clock, journal, self._meter, options, self._stop)
+        self._queue: DropQueue[FeedItem] = DropQueue(
+            keep_recent, lambda n: self._intake.note_gap(n)
+        )
+        self._feed = Feed(source, self._queue, clock, journal, self._meter, options, self._stop)
         containers = [target.container for target in targets]
         self._intake = Intake(
             self._feed,
-            queue,
+            self._queue,
             self._line,
             self._worker,
             FormMaker(chosen, stream_options(options), containers),
@@ -101,6 +103,10 @@ class LiveSession:
     def status(self) -> LiveStatus:
         """How the run does."""
         return self._meter.status()
+
+    def is_behind(self) -> bool:
+        """Whether something that has come waits to be taken: for trials at a clock of their own."""
+        return len(self._queue) > 1 or len(self._line) > 1
 
     def run(self) -> bool:
         """Run until the source has ended for good, all outputs are given up, or Ctrl-C.

@@ -166,7 +166,7 @@ class _PipeSource:
 
 
 class PipeEnd:
-    """The reading end of a pipe, as a file; a read can be called off.
+    """The reading end of a pipe, as a file; a read can be called off. It closes itself at its end.
 
     Args:
         descriptor: Of the pipe; it becomes this object's.
@@ -176,12 +176,13 @@ class PipeEnd:
     _WAKE_SECONDS = 0.1
 
     def __init__(self, descriptor: int, closed: Event) -> None:
-        self._descriptor, self._closed = descriptor, closed
+        self._descriptor: int | None = descriptor
+        self._closed = closed
         self._begun = False
 
     def read(self, size: int) -> bytes:
         """What has come, `size` bytes at most; empty at the end."""
-        while not self._closed.is_set():
+        while self._descriptor is not None and not self._closed.is_set():
             ready, _, _ = select.select([self._descriptor], [], [], self._WAKE_SECONDS)
             if not ready:
                 continue
@@ -189,16 +190,24 @@ class PipeEnd:
                 data = os.read(self._descriptor, size)
             except BlockingIOError:
                 continue
-            if data or self._begun:
+            if data:
                 self._begun = True
                 return data
+            if self._begun:
+                break
             # A named pipe that nobody has written to yet is at its end all the time.
             self._closed.wait(self._WAKE_SECONDS)
+        self.close()
         return b""
 
     def close(self) -> None:
         """Close the pipe."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def open_bytes(end: PipeEnd, shown: str) -> InputContainer:

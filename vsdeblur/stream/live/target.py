@@ -124,13 +124,18 @@ class LiveTarget:
         """Whether it can be opened again when it is lost."""
         return self.address.url != "-"
 
-    def open(self, bit_rate: int, clock: Clock, stop: Event) -> OutputContainer:
+    def open(
+        self, bit_rate: int, clock: Clock, stop: Event
+    ) -> tuple[OutputContainer, PipeMouth | None]:
         """Open it; FFmpeg connects when the first packet is written.
 
         Args:
             bit_rate: Bits a second, about.
             clock: The run's.
             stop: Calls off what waits for the other end.
+
+        Returns:
+            The container, and the pipe that is to be closed after it.
 
         Raises:
             VideoError: It cannot be opened.
@@ -141,9 +146,10 @@ class LiveTarget:
         options |= _FORMAT_OPTIONS.get(self.container, {}) | self._options(bit_rate)
         file: Any = self._file(stop)
         try:
-            return av.open(
+            container = av.open(
                 file, "w", format=self.container, container_options=options, timeout=seconds
             )
+            return container, file if isinstance(file, PipeMouth) else None
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"cannot open {self.shown}: {one_line(error)}") from error
 

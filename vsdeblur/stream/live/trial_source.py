@@ -66,6 +66,8 @@ class TrialSource:
                 self._send(container)
         except (av.FFmpegError, OSError):
             return  # nobody reads it any more
+        finally:
+            mouth.close()
 
     def _send(self, container: av.container.OutputContainer) -> None:
         video = container.add_stream(

@@ -79,9 +79,9 @@ class Worker:
         self._interval = float(1 / form.facts.frame_rate)
         self._queue.put(form)
 
-    def deadline(self, window: Window, form: Form) -> float:
+    def deadline(self, window: Window) -> float:
         """When a frame goes on at the latest."""
-        if self._stop.is_set() or self._ready_for is not form:
+        if self._stop.is_set():
             return window.ready  # nobody would restore it
         reserve = max(_RESERVE_SECONDS, _RESERVE_SHARE * self._bound, 2 * self._encoding)
         return window.ready + max(self._bound / 2, self._bound - reserve)
