@@ -256,7 +256,7 @@ class Intake:
             self._feed.reopen.set()
         if self._last is None or self._form is None:
             return
-        if now - self._heard_at <= max(_HOLD_SECONDS, _HOLD_FRAMES * self._interval()):
+        if now - self._heard_at <= max(_HOLD_SECONDS, float(_HOLD_FRAMES * self._interval())):
             return
         away = now - self._last.arrived
         if not self._holding:

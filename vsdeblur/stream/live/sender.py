@@ -102,6 +102,11 @@ class Sender:
         self.failure = ""
         """Why it was given up."""
 
+    @property
+    def waiting(self) -> int:
+        """How much is yet to be sent."""
+        return len(self._queue)
+
     def put(self, item: SenderItem) -> None:
         """Have something sent; it never waits."""
         self._queue.put(item)

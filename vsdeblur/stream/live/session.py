@@ -106,7 +106,8 @@ class LiveSession:
 
     def is_behind(self) -> bool:
         """Whether something that has come waits to be taken: for trials at a clock of their own."""
-        return len(self._queue) > 1 or len(self._line) > 1
+        waiting = (len(self._queue), len(self._line), *(s.waiting for s in self._senders))
+        return max(waiting) > 1
 
     def run(self) -> bool:
         """Run until the source has ended for good, all outputs are given up, or Ctrl-C.
