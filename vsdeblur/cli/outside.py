@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO, cast
 
-__all__ = ["STOPPED", "StopSignals", "stop_signals", "unbroken_stderr"]
+__all__ = ["STOPPED", "StopSignals", "leave", "stop_signals", "unbroken_stderr"]
 
 STOPPED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells have it."""
@@ -68,6 +69,20 @@ class _Unbroken:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._stream, name)
+
+
+def leave(status: int) -> int:
+    """End this process at once if a thread still hangs in a library, or return the exit status.
+
+    A read that nobody answers cannot be called off, and an interpreter that ends under a thread in
+    C++ aborts.
+    """
+    if all(thread is threading.current_thread() for thread in threading.enumerate()):
+        return status
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)
 
 
 @contextmanager

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event, Thread
 
-import av
-
 from ...errors import VideoError
+from ..encoder import encoder_named
 from .clock import Clock
 from .coder import CodedPicture
 from .connection import UNIT
@@ -82,7 +81,7 @@ class Sender:
         self._target, self._meter, self._want_key = target, meter, want_key
         self._clock, self._journal, self._options = clock, journal, options
         self._bit_rate, self._stop = bit_rate, stop
-        self._codec = av.Codec(options.codec, "w").canonical_name
+        self._codec = encoder_named(options.codec).canonical_name
         self._queue: DropQueue[SenderItem] = DropQueue(self._too_old, self._note_dropped)
         self._form: Form | None = None
         self._writer: LiveWriter | None = None

@@ -16,6 +16,7 @@ import av
 from av.container import OutputContainer
 
 from ...errors import OptionError, VideoError
+from ..encoder import encoder_named
 from ..outlet import check_streamable
 from ..paths import check_paths, free_name, is_stream
 from ..source import one_line, protocols_for
@@ -75,11 +76,26 @@ def _told_apart(addresses: list[Address]) -> Iterator[Address]:
 def _checked(address: Address, options: LiveOptions) -> LiveTarget:
     check_carried(address, target=True)
     container = _container(address, options)
+    _check_codec(container, options.codec)
     if not address.scheme:
         check_paths("-", address.url, overwrite=options.overwrite)
         if is_stream(address.url):
             check_streamable(address.url, container)
     return LiveTarget(address, container, options.key_frame_seconds)
+
+
+def _check_codec(container: str, codec: str) -> None:
+    """Refuse a format that cannot hold the pictures.
+
+    Raises:
+        VideoError: It cannot; or there is no such encoder.
+    """
+    name = encoder_named(codec).canonical_name
+    try:
+        with av.open("trial", "w", format=container) as trial:
+            trial.add_mux_stream(name, width=64, height=48)
+    except ValueError as error:
+        raise VideoError(f"{container} cannot hold video of {codec}; use libx264") from error
 
 
 def _container(address: Address, options: LiveOptions) -> str:
