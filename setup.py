@@ -30,7 +30,6 @@ EVALUATE = [
     "torchmetrics>=1.4",
     "scikit-image>=0.25",
     "opencv-python-headless>=4.10",
-    "jinja2>=3.1",
 ]
 TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
 SEQUENCE = ["opencv-python-headless>=4.10"]
@@ -58,6 +57,8 @@ setup(
         "vsdeblur": [
             "py.typed",
             "benchmark/*.vpy",
+            "demo/*.vpy",
+            "preview/*.html",
             "train/recipes/*.toml",
             "evaluate/report/*.html",
             "evaluate/report/*.toml",
@@ -77,6 +78,7 @@ setup(
         "platformdirs>=4.3",
         "tifffile>=2024.8",
         "filelock>=3.16",
+        "jinja2>=3.1",
     ],
     extras_require={
         "train": TRAIN,

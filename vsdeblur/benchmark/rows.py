@@ -131,7 +131,7 @@ def measure(case: Case, *, repeats: int, most_seconds: float, folder: Path) -> R
             return Row(**row)
         runs = [run_pipe(command) for _ in range(repeats)]
         row["frames_per_second"] = median(run.frames_per_second for run in runs)
-        row["process_bytes"] = max(run.peak_bytes for run in runs)
+        row["process_bytes"] = max(run.peak_bytes or 0 for run in runs) or None
     except DeblurError as error:
         row["missing"] = str(error)
     return Row(**row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -11,12 +12,25 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO, cast
 
-__all__ = ["STOPPED", "StopSignals", "leave", "stop_signals", "unbroken_stderr"]
+__all__ = [
+    "STOPPED",
+    "StopSignals",
+    "leave",
+    "never_fail_to_print",
+    "stop_signals",
+    "unbroken_stderr",
+]
 
 STOPPED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells have it."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 """Sent by shutdown, timeout, docker stop; by a terminal that is closed; by Windows."""
+
+
+def never_fail_to_print() -> None:
+    """Let what the code page of stdout lacks be printed as its number (Windows, into a pipe)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class StopSignals:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,14 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 
-__all__ = ["load_network", "made_for", "save_weights", "sha256_of"]
+__all__ = [
+    "WeightsInfo",
+    "describe_weights",
+    "load_network",
+    "made_for",
+    "save_weights",
+    "sha256_of",
+]
 
 LARGEST, LONGEST = 8192, 64
 """Numbers and lists of options that a network may be built with."""
@@ -84,6 +93,45 @@ def made_for(path: Path) -> tuple[str, str]:
             "trained"
         )
     return metadata["filter"], metadata["model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsInfo:
+    """A weights file in a few words."""
+
+    metadata: Mapping[str, str]
+    """What it says of itself; those of ours name at least their filter and model."""
+    tensors: int
+    numbers: int
+    """In all tensors."""
+    precisions: tuple[str, ...]
+    """In which they are stored, as safetensors names them."""
+    sha256: str
+
+
+def describe_weights(path: Path) -> WeightsInfo:
+    """Say what a weights file holds; its tensors are not read.
+
+    Raises:
+        WeightsError: The file is missing, truncated or not in safetensors format.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {str(path)!r}; check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            slices = [file.get_slice(name) for name in file.keys()]  # noqa: SIM118
+            return WeightsInfo(
+                metadata=file.metadata() or {},
+                tensors=len(slices),
+                numbers=sum(math.prod(each.get_shape()) for each in slices),
+                precisions=tuple(sorted({each.get_dtype() for each in slices})),
+                sha256=sha256_of(path),
+            )
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"weights file {str(path)!r} is truncated or not in safetensors format ({error}); "
+            "fetch it again"
+        ) from error
 
 
 def _refuse_non_finite(path: Path, state: Mapping[str, Tensor]) -> None:

@@ -194,9 +194,9 @@ def _forget_nonsense(packet: Packet[Stream], frame_seconds: Fraction) -> None:
         packet.pts = packet.dts
 
 
-def copy_of(packet: Packet[Stream]) -> Packet[Stream]:
-    """A packet of its own with the same content and times, to mux for a trial."""
-    copy: Packet[Stream] = Packet(bytes(packet))
+def copy_of(packet: Packet[Stream], content: bytes | None = None) -> Packet[Stream]:
+    """A packet of its own with the same times, and the same content if no other is given."""
+    copy: Packet[Stream] = Packet(bytes(packet) if content is None else content)
     copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
     copy.time_base = packet.time_base
     copy.is_keyframe = packet.is_keyframe

@@ -20,6 +20,7 @@ __all__ = [
     "PartialFile",
     "check_paths",
     "check_size",
+    "check_source",
     "free_name",
     "is_stream",
     "partial_file",
@@ -33,16 +34,24 @@ _PARTIAL = ".partial"
 log = logging.getLogger("vsdeblur")
 
 
-def check_paths(source: Path | str, target: Path | str, *, overwrite: bool) -> None:
+def check_paths(
+    source: Path | str, target: Path | str, *, overwrite: bool, makes_folder: bool = False
+) -> None:
     """Check what can be checked before any work.
+
+    Args:
+        source: What is read.
+        target: What is written.
+        overwrite: Whether the target may be there.
+        makes_folder: Whether its folder need not be there.
 
     Raises:
         VideoError: The source is no file or is empty, or the target cannot be written there.
     """
     if not is_address(source) and str(source) != "-":
-        _check_source(Path(source))
+        check_source(Path(source))
     if str(target) != "-":
-        _check_target(source, Path(target), overwrite=overwrite)
+        _check_target(source, Path(target), overwrite=overwrite, makes_folder=makes_folder)
 
 
 def is_stream(target: Path | str) -> bool:
@@ -135,7 +144,12 @@ def _put_in_place(partial: PartialFile) -> None:
         raise VideoError(f"cannot replace {partial.place}: {error.strerror}") from error
 
 
-def _check_source(source: Path) -> None:
+def check_source(source: Path) -> None:
+    """Check that a file is there and not empty.
+
+    Raises:
+        VideoError: It is not, or is a folder.
+    """
     try:
         mode = source.stat().st_mode
     except FileNotFoundError as error:
@@ -151,11 +165,11 @@ def _check_source(source: Path) -> None:
         raise VideoError(f"{source} is empty (0 bytes); give a video or picture file")
 
 
-def _check_target(source: Path | str, target: Path, *, overwrite: bool) -> None:
+def _check_target(source: Path | str, target: Path, *, overwrite: bool, makes_folder: bool) -> None:
     try:
         if target.is_dir():
             raise VideoError(f"{target} is a folder; give the name of a file in it")
-        if not target.parent.is_dir():
+        if not target.parent.is_dir() and not makes_folder:
             raise VideoError(f"the folder {target.parent} does not exist; make it first")
         if not target.exists():
             return

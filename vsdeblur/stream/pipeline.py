@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
-
-import av
 
 from ..errors import VideoError
 from ..manifest import load_manifest
 from ..restorers import Restorer
-from .encoder import announce_limits, encoder_named, working_format
-from .moment_planes import timing_of
-from .outlet import check_streamable, open_outlet
-from .packets import copy_of
+from .outlet import open_outlet
 from .paths import (
     PartialFile,
     check_paths,
-    check_size,
     free_name,
     is_stream,
     partial_file,
     real_target,
 )
-from .plan import Action, Plan, make_plan
-from .reader import Reader, SourceFacts
+from .plan import Action, Plan
+from .planning import PlannedJob, planned_job
 from .restoration import Restoration
 from .settings import StreamOptions, StreamProgress, StreamResult
 from .source import is_address, named
 from .still import is_picture, restore_picture
-from .timing import Shown, Timing
-from .writer import Writer, container_of
+from .writer import Writer
 
 __all__ = ["plan_file", "restore_file"]
-
-_CODECS = {"yuv4mpegpipe": "rawvideo", "rawvideo": "rawvideo"}
-"""Containers of one codec."""
-_TRIAL_FRAMES = 4
-"""Enough for encoders that reorder frames to give them times."""
 
 log = logging.getLogger("vsdeblur")
 
@@ -82,15 +67,15 @@ def restore_file(
     check_paths(source, target, overwrite=options.overwrite)
     if _is_picture(source) or _is_picture(target):
         return _restore_picture(source, target, restorer, options)
-    with _planned(source, target, restorer, options) as (reader, plan, timing, chosen):
-        job = _Job(reader, restorer, chosen, timing, plan, report, named(target))
+    with planned_job(source, target, restorer, options) as planned:
+        job = _Job(planned, restorer, report)
         if is_stream(target):
-            with open_outlet(target) as outlet, job.writer(outlet) as writer:
+            with open_outlet(target) as outlet, planned.writer(outlet) as writer:
                 interrupted = job.run(writer)
             return job.result(target, interrupted=interrupted)
         assert isinstance(target, Path)
         target = real_target(target) if target.is_symlink() else target
-        with partial_file(target) as partial, job.writer(partial.path) as writer:
+        with partial_file(target) as partial, planned.writer(partial.path) as writer:
             interrupted = job.run_into(partial, target, writer)
         return job.result(partial.place or target, interrupted=interrupted)
 
@@ -100,97 +85,47 @@ def plan_file(
     target: Path | str,
     restorer: Restorer,
     options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
+    *,
+    makes_folder: bool = False,
 ) -> Plan:
     """What `restore_file` would do with each track of a video; nothing is written.
+
+    Args:
+        source: See `restore_file`; so are the next three.
+        target: A video.
+        restorer: What would restore it.
+        options: How to encode.
+        makes_folder: Whether the target's folder need not be there.
 
     Raises:
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
     source, target = _as_given(source), _as_given(target)
-    check_paths(source, target, overwrite=options.overwrite)
-    with _planned(source, target, restorer, options) as (_, plan, _, _):
-        return plan
-
-
-@contextmanager
-def _planned(
-    source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
-) -> Iterator[tuple[Reader, Plan, Timing, StreamOptions]]:
-    """Open the source, settle what becomes of each track, and try that in memory."""
-    container = container_of(target, options.container)
-    if is_stream(target):
-        check_streamable(target, container)
-    if container in _CODECS:  # which hold nothing else
-        options = replace(options, codec=_CODECS[container])
-    codec = encoder_named(options.codec)
-    timing = timing_of(restorer, options)
-    with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
-        check_size(source, reader.facts.width, reader.facts.height)
-        reader.working_format = working_format(reader.facts, options, codec)
-        announce_limits(reader.facts, reader.working_format, options)
-        plan = make_plan(reader, container, options, timing)
-        _dry_mux(reader, options, timing, plan, named(target))
-        yield reader, plan, timing, options
-
-
-def _dry_mux(reader: Reader, options: StreamOptions, timing: Timing, plan: Plan, name: str) -> None:
-    """Write the target's first frame and packets in memory, to its end: what fails, fails here.
-
-    Raises:
-        VideoError: The encoder or the container refuses.
-    """
-    facts = reader.facts
-    step = max(1, round(1 / (facts.frame_rate * facts.time_base)))
-    shown = [Shown(index * step, step) for index in range(_TRIAL_FRAMES)]
-    with Writer(io.BytesIO(), reader, options, timing, plan, named=name) as writer:
-        for each in shown:
-            writer.write_frame(_black(facts, reader.working_format), [], each)
-        for index, samples in reader.samples.items():
-            if plan.of(index).action is Action.COPY:
-                for sample in samples:
-                    writer.write_packet(copy_of(sample))
-        writer.finish()
-
-
-def _black(facts: SourceFacts, pixel_format: str) -> av.VideoFrame:
-    frame = av.VideoFrame(facts.width, facts.height, pixel_format)
-    for plane in frame.planes:
-        plane.update(bytes(plane.buffer_size))
-    return frame
+    check_paths(source, target, overwrite=options.overwrite, makes_folder=makes_folder)
+    with planned_job(source, target, restorer, options) as planned:
+        return planned.plan
 
 
 class _Job:
     """One restoration, once all is settled."""
 
     def __init__(
-        self,
-        reader: Reader,
-        restorer: Restorer,
-        options: StreamOptions,
-        timing: Timing,
-        plan: Plan,
-        report: Callable[[StreamProgress], None],
-        name: str,
+        self, planned: PlannedJob, restorer: Restorer, report: Callable[[StreamProgress], None]
     ) -> None:
-        self._reader, self._restorer, self._report = reader, restorer, report
-        self._options, self._timing, self._plan = options, timing, plan
-        self._name = name
+        self._planned, self._restorer, self._report = planned, restorer, report
         self._frames = self._refused = 0
         self._warnings: list[str] = []
-        for track in plan.tracks:
+        for track in planned.plan.tracks:
             if track.action is Action.DROP:
                 self._warn(f"{track.name} is left out: {track.reason}")
-            elif track.action is Action.CONVERT and timing.slowdown == 1:
+            elif track.action is Action.CONVERT and planned.timing.slowdown == 1:
                 log.info("%s becomes %s", track.name, track.becomes)
-
-    def writer(self, file: Path | IO[bytes]) -> Writer:
-        """Open the target."""
-        return Writer(file, self._reader, self._options, self._timing, self._plan, named=self._name)
 
     def run(self, writer: Writer) -> bool:
         """Restore all frames and complete the target; whether Ctrl-C ended it early."""
+        planned = self._planned
         restoration = Restoration(
-            self._reader, writer, self._restorer, self._options, self._timing, self._report
+            planned.reader, writer, self._restorer, planned.options, planned.timing, self._report
         )
         try:
             return restoration.run()
@@ -212,25 +147,25 @@ class _Job:
                 raise VideoError(f"{error}; {said}") from error
             log.warning(said)
             raise
-        if writer.frames:
-            partial.keep(target)
-        if writer.frames and interrupted and target.exists():
-            partial.keep(free_name(target, "incomplete"))
-            self._warn(f"{target} stays as it was; the part that is done is {partial.place}")
+        if writer.frames:  # a file has its name when it is complete
+            partial.keep(free_name(target, "incomplete") if interrupted else target)
         return interrupted
 
     def result(self, written: Path | str, *, interrupted: bool) -> StreamResult:
         """What was done, once it is."""
-        account = self._reader.account
+        reader = self._planned.reader
+        account, source = reader.account, named(reader.path)
         for line in account.changes():
-            self._warn(f"{named(self._reader.path)}: {line}")
+            self._warn(f"{source}: {line}")
         if self._refused:
             self._warn(f"{self._refused} damaged packets of other tracks are left out")
         whole = interrupted or (account.whole and not self._refused)
+        if reader.ended_early:
+            self._warn(f"{source} ends before the part that was asked for does")
         if not interrupted and not account.whole:
-            self._warn(f"{named(self._reader.path)}: {account.damage()}")
+            self._warn(f"{source}: {account.damage()}")
         return StreamResult(
-            frames_in=self._reader.frames,
+            frames_in=reader.frames,
             frames_out=self._frames,
             interrupted=interrupted,
             target=written,
@@ -247,6 +182,8 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if not options.part.is_all:
+        raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):
         raise VideoError("a picture is read from a file and written to a file; give two names")
     with partial_file(target) as partial:

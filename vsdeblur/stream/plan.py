@@ -15,20 +15,20 @@ from av.subtitles.stream import SubtitleStream
 
 from ..errors import VideoError
 from .audio import FALLBACKS, encoders_for, named_layout
+from .containers import MP4_FAMILY
 from .settings import StreamOptions
 from .timing import Timing
 from .trial import takes_conversion, takes_copy
 
 __all__ = ["Action", "Plan", "PlannedSource", "TrackPlan", "make_plan"]
 
-_MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
 _TEXT_FORMS = ("mov_text", "srt", "webvtt", "ass")
 _AVI_SOUND = frozenset({"mp2", "mp3", "ac3", "aac", "wmav1", "wmav2"})
 _HOLDERS = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
 """Containers that hold much, and their suffixes."""
 _PICTURES_ONLY = frozenset({"yuv4mpegpipe", "rawvideo", "h264", "hevc", "image2"})
 """Containers that nobody expects to hold more than pictures."""
-_NEEDED = frozenset({"audio", "subtitle", "video"})
+_NEEDED = frozenset({"audio", "subtitle", "video", "attachment"})
 """Kinds of tracks that are not given up unasked."""
 
 
@@ -134,7 +134,7 @@ def _planned(
     if source.index == reader.stream.index:
         return replace(plan, action=Action.RESTORE, becomes=options.codec)
     if source.type == "data" and "timecode" in source.metadata:
-        if container in _MP4_FAMILY:
+        if container in MP4_FAMILY:
             return replace(plan, action=Action.REBUILD, reason="from its start time")
         return replace(plan, reason="its start time stays as a tag")
     if source.type == "audio" and timing.slowdown > 1:
@@ -211,7 +211,8 @@ def _given_up(
             f"{plan.name} cannot be stored in {container}; write {' or '.join(holders)}, or allow "
             "losing it with --drop"
         )
-    why = "" if _is_known(source) else ", and there is no decoder for it"
+    decodable = _is_known(source) or source.type == "attachment"
+    why = "" if decodable else ", and there is no decoder for it"
     return replace(plan, reason=f"it cannot be stored in {container}{why}")
 
 

@@ -137,7 +137,10 @@ class Restoration:
 
     def _restore(self, windows: Iterator[tuple[av.VideoFrame, torch.Tensor]]) -> None:
         for frame, window in windows:
-            restored = self._restorer.restore(window, self._frames_done)
+            if not self._reader.wants(frame):
+                continue
+            number = self._reader.first_number + self._frames_done
+            restored = self._restorer.restore(window, number)
             shown = self._timing.moments(
                 self._reader.facts, frame.pts or 0, frame.duration, self._windows.next_pts
             )
@@ -202,7 +205,7 @@ class Restoration:
         self._finished.abort()
 
     def _compare_counts(self) -> None:
-        expected = self._reader.frames * self._timing.multiplier
+        expected = self._frames_done * self._timing.multiplier
         made = "decoded" if self._timing.multiplier == 1 else "made"
         if self._writer.frames != expected:
             raise VideoError(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .excerpt import ALL, ExcerptRequest
+
 __all__ = ["StreamOptions", "StreamProgress", "StreamResult"]
 
 
@@ -41,6 +43,8 @@ class StreamOptions:
     """Whether tracks are given up that the container cannot hold and another one could."""
     max_megapixels: float = 300
     """Of a still picture, pixels in millions from which it is refused: it has to fit in memory."""
+    part: ExcerptRequest = ALL
+    """Which part of the source is restored: the target begins with its first frame."""
     join: tuple[Path | str, ...] = ()
     """Further files that continue the source."""
     allow_playlist: bool = False
@@ -75,10 +79,10 @@ class StreamResult:
     frames_out: int
     """Frames written; fewer than frames_in times the restorer's multiplier only if interrupted."""
     interrupted: bool
-    """Whether Ctrl-C ended it early; the target is then playable up to that point, or, if
-    frames_out is 0, was not written."""
+    """Whether Ctrl-C ended it early; what was written is then playable up to that point; if
+    frames_out is 0, nothing was."""
     target: Path | str
-    """What was written: not what was asked for where that is said in `warnings`."""
+    """What was written: of a job that ended early, a file beside the target that says so."""
     whole: bool = True
     """Whether all that the source promised came undamaged."""
     warnings: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ import av
 from av.container import InputContainer
 
 from ..errors import VideoError
+from .ffmpeg_log import ffmpeg_reasons
 
 __all__ = [
     "is_address",
@@ -105,10 +106,11 @@ def open_source(
     else:
         url = _local(source)
         options |= {"protocol_whitelist": _LOCAL, "format_whitelist": single_formats()}
-    try:
-        return av.open(url, "r", container_options=options, timeout=timeout)
-    except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
-        raise _refusal(source, error, allow_playlist=allow_playlist) from error
+    with ffmpeg_reasons():
+        try:
+            return av.open(url, "r", container_options=options, timeout=timeout)
+        except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
+            raise _refusal(source, error, allow_playlist=allow_playlist) from error
 
 
 def protocols_for(address: str | Path) -> str:
@@ -128,6 +130,8 @@ def protocols_for(address: str | Path) -> str:
 
 def one_line(error: BaseException) -> str:
     """What FFmpeg or the system says of an error, without its number and file name."""
+    if isinstance(error, av.ExitError):  # how PyAV ends a wait
+        return "nothing came for too long"
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(said).split())
 
@@ -151,6 +155,11 @@ def _refusal(source: str | Path, error: Exception, *, allow_playlist: bool) -> V
         return VideoError(
             f"{name} is a playlist, which names other files and addresses to open; give a video "
             "file, or allow it with --allow-playlist"
+        )
+    if is_address(source) and isinstance(error, av.InvalidDataError):
+        return VideoError(
+            f"what comes from {name} is no video: {one_line(error)}; give the address of a video, "
+            "or of an HLS playlist (.m3u8)"
         )
     if is_address(source):
         return VideoError(f"cannot open {name}: {one_line(error)}; check the address")

@@ -16,11 +16,11 @@ import av
 from av.container import OutputContainer
 
 from ...errors import OptionError, VideoError
+from ..containers import container_of
 from ..encoder import encoder_named
 from ..outlet import check_streamable
 from ..paths import check_paths, free_name, is_stream
 from ..source import one_line, protocols_for
-from ..writer import container_of
 from .addresses import Address, check_carried
 from .clock import Clock
 from .settings import LiveOptions

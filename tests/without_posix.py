@@ -1,0 +1,154 @@
+"""Takes away from vsdeblur what Windows does not have; run as: without_posix.py ARGUMENT...
+
+Modules that only POSIX systems have cannot be imported by our code (other packages keep them), and
+functions and signals that only they have are gone. With `--import-all` every module is imported,
+but for those that need a package that is not installed; otherwise the arguments are the command's.
+"""
+
+import builtins
+import importlib
+import os
+import pkgutil
+import signal
+import sys
+
+POSIX_MODULES = frozenset(
+    [
+        "crypt",
+        "curses",
+        "fcntl",
+        "grp",
+        "nis",
+        "posix",
+        "pty",
+        "pwd",
+        "readline",
+        "resource",
+        "spwd",
+        "syslog",
+        "termios",
+        "tty",
+    ]
+)
+POSIX_FUNCTIONS = [
+    "chown",
+    "chroot",
+    "fchmod",
+    "fork",
+    "forkpty",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getgroups",
+    "getloadavg",
+    "getpgid",
+    "getppgid",
+    "getpriority",
+    "getuid",
+    "killpg",
+    "lchown",
+    "mkfifo",
+    "mknod",
+    "nice",
+    "openpty",
+    "posix_fadvise",
+    "posix_fallocate",
+    "pread",
+    "preadv",
+    "pwrite",
+    "sched_getaffinity",
+    "sched_setaffinity",
+    "sendfile",
+    "setpgid",
+    "setpriority",
+    "setsid",
+    "setuid",
+    "statvfs",
+    "sync",
+    "sysconf",
+    "tcgetpgrp",
+    "ttyname",
+    "uname",
+    "wait",
+    "wait3",
+    "wait4",
+    "waitid",
+]
+POSIX_FLAGS = ["O_CLOEXEC", "O_DIRECTORY", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK", "O_SYNC"]
+POSIX_SIGNALS = [
+    "SIGALRM",
+    "SIGCHLD",
+    "SIGHUP",
+    "SIGKILL",
+    "SIGPIPE",
+    "SIGQUIT",
+    "SIGSTOP",
+    "SIGUSR1",
+    "SIGUSR2",
+]
+
+OTHERS = [
+    "av",
+    "click",
+    "filelock",
+    "jinja2",
+    "numpy",
+    "PIL.Image",
+    "PIL.ImageCms",
+    "platformdirs",
+    "rich.console",
+    "rich.progress",
+    "rich.table",
+    "safetensors.torch",
+    "tempfile",
+    "tifffile",
+    "torch",
+    "torch._dynamo",
+    "uuid",
+    "vapoursynth",
+]
+"""Other packages: they find out at their import what there is, and are not on trial here."""
+
+
+def take_away():
+    """Leave our code with what Windows has."""
+    for name in OTHERS:
+        importlib.import_module(name)
+    import_module = builtins.__import__
+
+    def import_here(name, globals=None, locals=None, fromlist=(), level=0):
+        importer = (globals or {}).get("__name__", "")
+        if name.partition(".")[0] in POSIX_MODULES and importer.startswith("vsdeblur"):
+            raise ImportError(f"{name} is not there on Windows")
+        return import_module(name, globals, locals, fromlist, level)
+
+    builtins.__import__ = import_here
+    for name in (*POSIX_FUNCTIONS, *POSIX_FLAGS):
+        if hasattr(os, name):
+            delattr(os, name)
+    for name in POSIX_SIGNALS:
+        if hasattr(signal, name):
+            delattr(signal, name)
+
+
+def import_all():
+    """Import every module of ours; print what could not be, and why."""
+    import vsdeblur
+
+    for module in pkgutil.walk_packages(vsdeblur.__path__, "vsdeblur."):
+        if module.name == "vsdeblur.__main__":
+            continue
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:  # of an extra
+            sys.stdout.write(f"{module.name}: {error}\n")
+
+
+if __name__ == "__main__":
+    take_away()
+    if sys.argv[1:] == ["--import-all"]:
+        import_all()
+        sys.exit(0)
+    from vsdeblur.cli.main import main
+
+    sys.exit(main())
