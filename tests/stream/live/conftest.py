@@ -36,7 +36,6 @@ class Run:
 
     session: LiveSession
     events: list
-    statuses: list
     thread: threading.Thread = None
     error: BaseException = None
 
@@ -90,7 +89,7 @@ def live():
         secrets = Secrets()
         clock = clock or Clock()
         live_options = LiveOptions(**{"max_latency": 0.5, "preset": "ultrafast"} | options)
-        events, statuses = [], []
+        events = []
         journal = Journal(events.append, secrets)
         opened = source if hasattr(source, "shown") else source_for(
             secrets.address(str(source)), live_options, clock
@@ -98,9 +97,9 @@ def live():
         targets = make_targets([secrets.address(str(each)) for each in outputs], live_options)
         session = LiveSession(
             opened, targets, chosen or identity_filter(), live_options, journal,
-            statuses.append, clock, rules,
+            clock=clock, rules=rules,
         )  # fmt: skip
-        run = Run(session, events, statuses)
+        run = Run(session, events)
         runs.append(run)
         return run.start()
 

@@ -228,7 +228,11 @@ def test_a_day_with_faults_leaves_nothing_behind(live, receiver):
     assert status.frames_in > 0.8 * RATE * HOURS * 3600
     assert status.dropped < 0.02 * status.frames_in
     assert status.outputs[0].av_offset_max <= 0.020
-    assert settled[-1][1] - settled[0][1] < 10e6
+    tenth = max(1, len(settled) // 10)
+    first, last = (
+        np.median([mark[1] for mark in part]) for part in (settled[:tenth], settled[-tenth:])
+    )
+    assert last - first < 10e6
     assert settled[-1][2] <= settled[0][2] + 2
 
 
