@@ -23,6 +23,8 @@ __all__ = [
 
 STOPPED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells have it."""
+_STOPPED_FROM = 128
+"""Exit statuses from which on a signal has ended the job."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 """Sent by shutdown, timeout, docker stop; by a terminal that is closed; by Windows."""
 
@@ -86,12 +88,15 @@ class _Unbroken:
 
 
 def leave(status: int) -> int:
-    """End this process at once if a thread still hangs in a library, or return the exit status.
+    """End this process at once if it was stopped or a thread still hangs in a library.
 
-    A read that nobody answers cannot be called off, and an interpreter that ends under a thread in
-    C++ aborts.
+    Libraries may take seconds to put themselves away. A read that nobody answers cannot be called
+    off, and an interpreter that ends under a thread in C++ aborts.
+
+    Returns:
+        The exit status, to end as usual.
     """
-    if all(thread is threading.current_thread() for thread in threading.enumerate()):
+    if status < _STOPPED_FROM and threading.active_count() == 1:
         return status
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

@@ -63,7 +63,7 @@ def start():
         def job(number=0, ready=None):
             frame = LiveFrame(make_frame(number), Fraction(number, 30), clock.now(), None)
             window = Window((frame,) * 5, clock.now() if ready is None else ready)
-            made = Job(window, form, worker.deadline(window))
+            made = Job(window, form, worker.deadline(window, form))
             worker.put(made)
             return made.result(clock)
 

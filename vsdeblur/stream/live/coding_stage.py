@@ -85,7 +85,8 @@ class CodingStage:
 
     def _picture(self, job: Job) -> None:
         planes = job.result(self._clock)
-        begun, window = self._clock.now(), job.window
+        window, begun = job.window, self._clock.now()
+        due = min(begun, job.deadline)
         if begun - window.ready > self._options.max_latency and len(self._line) > 1:
             # Not even encoding keeps up: what is too late makes room for what is not.
             self._meter.dropped += 1
@@ -95,7 +96,7 @@ class CodingStage:
         coded = self._encoder.encode(middle.frame, planes, middle.time, key=self._takes_key())
         self._meter.restored += planes is not None
         self._meter.passed += planes is None
-        self._worker.note_encoding(self._clock.now() - begun)
+        self._worker.note_encoding(self._clock.now() - due)
         self._send(coded, middle.time, window.ready, middle.shift)
 
     def _held(self, held: Held) -> None:

@@ -229,7 +229,7 @@ class Intake:
     def _put_windows(self, windows: Iterable[Window]) -> None:
         assert self._form is not None
         for window in windows:
-            job = Job(window, self._form, self._worker.deadline(window))
+            job = Job(window, self._form, self._worker.deadline(window, self._form))
             self._line.put(job)
             self._worker.put(job)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from threading import Event
+import os
+import sys
+from contextlib import suppress
+from threading import Event, get_native_id
 
 import av
 import torch
@@ -33,6 +36,8 @@ without it nothing would tell when that has changed."""
 _RESERVE_SHARE, _RESERVE_SECONDS = 0.1, 0.02
 """Of the bound on latency, and beyond it, kept for encoding and sending."""
 _SMOOTH = 0.1
+_FADE = 0.99
+_NICENESS = 10
 _FAILED_LOAD = 4.0
 """What a frame counts as that failed."""
 
@@ -79,9 +84,9 @@ class Worker:
         self._interval = float(1 / form.facts.frame_rate)
         self._queue.put(form)
 
-    def deadline(self, window: Window) -> float:
+    def deadline(self, window: Window, form: Form) -> float:
         """When a frame goes on at the latest."""
-        if self._stop.is_set():
+        if self._stop.is_set() or self._ready_for is not form:
             return window.ready  # nobody would restore it
         reserve = max(_RESERVE_SECONDS, _RESERVE_SHARE * self._bound, 2 * self._encoding)
         return window.ready + max(self._bound / 2, self._bound - reserve)
@@ -95,11 +100,12 @@ class Worker:
         self._interval += _SMOOTH * (seconds - self._interval)
 
     def note_encoding(self, seconds: float) -> None:
-        """Encoding a frame took so long."""
-        self._encoding += _SMOOTH * (seconds - self._encoding)
+        """Encoding a frame took so long; one that takes long is remembered for a while."""
+        self._encoding = max(seconds, _FADE * self._encoding)
 
     def run(self) -> None:
         """Work until it is stopped."""
+        _give_way()
         with num_threads(self._cores):
             while not self._stop.is_set():
                 item = self._queue.get(_WAIT_SECONDS)
@@ -181,6 +187,8 @@ class Worker:
         except Exception as error:  # as in `_restored`
             self._journal.say(f"restoring fails, frames pass through: {first_line(error)}")
             return
+        if self._stop.is_set():
+            return
         state = first_state(self._rules, tuple(costs), self._interval)
         self._state, self._ready_for = state, form
         self._meter.level = state.level
@@ -203,3 +211,12 @@ class Worker:
             form.coding.encode(frame, picture, self._run(level, window))
             times.append(self._clock.now() - start)
         return max(min(times), 1e-6)
+
+
+def _give_way() -> None:
+    """Let decoding and encoding have the cores first: restoring may take its time, they may not."""
+    if (
+        sys.platform == "linux"
+    ):  # where a thread has a priority of its own, which those it makes take
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
