@@ -7,8 +7,10 @@ from fractions import Fraction
 import pytest
 
 from vsdeblur.stream.live.coder import CodedPicture
+from vsdeblur.stream.live.coding_stage import in_time
 from vsdeblur.stream.live.feed import Arrived, Lost, keep_recent
-from vsdeblur.stream.live.job import Finished
+from vsdeblur.stream.live.frames import Window
+from vsdeblur.stream.live.job import Finished, Job, without_gone
 from vsdeblur.stream.live.meter import OutputMeter
 from vsdeblur.stream.live.queues import DropQueue
 from vsdeblur.stream.live.sender import Outgoing, Sender
@@ -130,3 +132,28 @@ def test_the_end_is_never_dropped(sender):
     sender.put(Finished())
     put(sender, 2.0)
     assert isinstance(sender._queue._items[0], Finished)
+
+
+def job(ready):
+    return Job(Window((), ready), None, ready + 0.4)
+
+
+def test_no_more_frames_wait_to_be_encoded_than_a_second_beyond_the_bound():
+    items = deque([job(0.0), "beside"])
+    for n in range(1, 15):
+        items.append(job(n / 10))
+        assert in_time(items, 0.5) == 0
+    first = items[0]
+    items.append(job(1.6))
+    assert in_time(items, 0.5) == 1
+    assert first not in items
+    assert first.gone
+    assert "beside" in items
+
+
+def test_what_has_gone_on_does_not_wait_to_be_restored():
+    items = deque([job(0.0), job(0.1), job(0.2)])
+    items[0].give_up()
+    items[2].give_up()
+    without_gone(items)
+    assert [each.window.ready for each in items] == [0.1, 0.2]

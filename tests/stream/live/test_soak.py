@@ -110,7 +110,7 @@ class StreamClock(Clock):
 class FaultySource:
     """Sends the material for ever, and does what encoders do on bad days."""
 
-    shown, again, pace = "the faulty source", True, None
+    shown, again, pace, listens = "the faulty source", True, None, False
 
     def __init__(self, clock, seed):
         self.clock = clock

@@ -11,13 +11,14 @@ from .clock import Clock
 from .coder import CodedPicture, LiveEncoder
 from .form import Form
 from .job import Beside, Finished, Held, Job, LineItem
+from .journal import Journal
 from .meter import Meter
 from .queues import DropQueue
 from .sender import Outgoing, Sender
 from .settings import LiveOptions
 from .worker import Worker
 
-__all__ = ["CodingStage"]
+__all__ = ["CodingStage", "in_time"]
 
 _WAIT_SECONDS = 0.2
 _LEAD = Fraction(1, 4)
@@ -25,6 +26,30 @@ _LEAD = Fraction(1, 4)
 when something later is there already."""
 _PATIENCE_SECONDS = 3.0
 """How long sound waits for a picture at most."""
+_MOST_WAITING_SECONDS = 1.0
+"""Beyond the bound, what may wait in the line: an encoder that hangs must not fill the memory."""
+_SAY_SECONDS = 10.0
+
+
+def in_time(items: deque[LineItem], bound: float) -> int:
+    """The rule of the line: frames that wait too long are dropped, so that others need not.
+
+    Args:
+        items: What waits; the newest is at the end.
+        bound: Seconds of latency that are allowed.
+
+    Returns:
+        How many were dropped.
+    """
+    newest = items[-1]
+    if not isinstance(newest, Job):
+        return 0
+    oldest = next(item for item in items if isinstance(item, Job))
+    if newest.window.ready - oldest.window.ready <= bound + _MOST_WAITING_SECONDS:
+        return 0
+    oldest.give_up()
+    items.remove(oldest)
+    return 1
 
 
 class CodingStage:
@@ -37,6 +62,7 @@ class CodingStage:
         options: How to encode.
         clock: The run's.
         meter: What counts.
+        journal: What is told of events.
     """
 
     def __init__(
@@ -47,7 +73,9 @@ class CodingStage:
         options: LiveOptions,
         clock: Clock,
         meter: Meter,
+        journal: Journal,
     ) -> None:
+        self._journal, self._said_at = journal, float("-inf")
         self._line, self._senders, self._worker = line, senders, worker
         self._options, self._clock, self._meter = options, clock, meter
         self._key_wanted = Event()
@@ -58,6 +86,14 @@ class CodingStage:
     def want_key(self) -> None:
         """Let the next picture be a key frame; from any thread."""
         self._key_wanted.set()
+
+    def note_dropped(self, number: int) -> None:
+        """Frames were not encoded; from any thread."""
+        self._meter.dropped += number
+        now = self._clock.now()
+        if number and now - self._said_at > _SAY_SECONDS:
+            self._said_at = now
+            self._journal.say("this machine does not even encode in time; frames are dropped")
 
     def run(self) -> None:
         """Work until all has come."""
@@ -89,7 +125,7 @@ class CodingStage:
         due = min(begun, job.deadline)
         if begun - window.ready > self._options.max_latency and len(self._line) > 1:
             # Not even encoding keeps up: what is too late makes room for what is not.
-            self._meter.dropped += 1
+            self.note_dropped(1)
             return
         assert self._encoder is not None
         middle = window.middle

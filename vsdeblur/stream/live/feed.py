@@ -20,7 +20,7 @@ from .meter import Meter
 from .pauses import next_pause
 from .queues import DropQueue
 from .settings import LiveOptions
-from .sources import LiveSource
+from .sources import LiveSource, NoAnswerError
 
 __all__ = ["Arrived", "Feed", "FeedItem", "Lost", "Opened", "keep_recent"]
 
@@ -129,6 +129,8 @@ class Feed:
     def _connected(self) -> Lost | None:
         """Open a connection, however often that takes; None = there is one, or it was stopped."""
         since, said = self._clock.now(), ""
+        if self._source.listens:
+            self._journal.say(f"input: waiting for an encoder at {self._source.shown}")
         while not self._stop.is_set():
             try:
                 opened = self._open()
@@ -137,7 +139,8 @@ class Feed:
                 away = self._clock.now() - since
                 if not self._source.again or (limit is not None and away >= limit):
                     return Lost(str(error), final=True, failed=True)
-                if str(error) != said:
+                expected = self._source.listens and isinstance(error, NoAnswerError)
+                if str(error) != said and not expected:
                     self._journal.say(f"input: {error}; trying again")
                 said = str(error)
                 self._clock.wait(self._stop, next_pause(away))
@@ -192,7 +195,7 @@ class Feed:
             except (av.ExitError, av.TimeoutError):
                 return self._lost("nothing has come for some seconds")
             except (av.FFmpegError, OSError) as error:
-                return self._lost(one_line(error))
+                return self._lost(f"the connection broke ({one_line(error)})")
         return self._lost(why)
 
     def _lost(self, why: str) -> Lost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -147,10 +148,11 @@ def _beside(connection: Connection) -> list[Stream]:
 
 
 def _copied(connection: Connection, template: OutputContainer) -> list[tuple[int, Stream]]:
-    return [
-        (stream.index, template.add_stream_from_template(stream, opaque=True))
-        for stream in _beside(connection)
-    ]
+    copies = []
+    for stream in _beside(connection):
+        with suppress(ValueError):  # of a kind that is not copied
+            copies.append((stream.index, template.add_stream_from_template(stream, opaque=True)))
+    return copies
 
 
 def _is_known(stream: Stream) -> bool:

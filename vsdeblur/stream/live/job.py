@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,7 @@ from .connection import BesidePacket
 from .form import Form
 from .frames import Window
 
-__all__ = ["Beside", "Finished", "Held", "Job", "LineItem", "Planes"]
+__all__ = ["Beside", "Finished", "Held", "Job", "LineItem", "Planes", "without_gone"]
 
 Planes = Sequence[NDArray[np.generic]]
 """Code values of the planes that change, as `FrameCoding.encode` gives them."""
@@ -49,6 +50,11 @@ class Job:
             self._settled.set()
             return not self._gone
 
+    def give_up(self) -> None:
+        """Say that it will not go on."""
+        with self._lock:
+            self._gone = True
+
     def result(self, clock: Clock) -> Planes | None:
         """What became of it by its deadline; None = nothing, it passes through."""
         clock.wait(self._settled, self.deadline - clock.now())
@@ -79,6 +85,13 @@ class Beside:
 @dataclass(frozen=True)
 class Finished:
     """Nothing follows."""
+
+
+def without_gone(items: deque[Job | Form]) -> int:
+    """The rule of the queue of what is to be restored: what has gone on is not."""
+    while items and isinstance(items[0], Job) and items[0].gone:
+        items.popleft()
+    return 0  # they are counted where they went on
 
 
 LineItem = Form | Job | Held | Beside | Finished

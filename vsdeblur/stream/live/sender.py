@@ -225,6 +225,8 @@ class Sender:
         """The connection is lost, or could not be made."""
         now = self._clock.now()
         writer, self._writer = self._writer, None
+        if writer is None or not self._meter.connected:
+            self._target.give_back()
         if writer is not None:
             # Whoever does not answer does not answer to a good-bye either: it is not waited for.
             Thread(target=writer.close, name="vsdeblur close", daemon=True).start()

@@ -10,7 +10,7 @@ from time import monotonic
 from ...errors import VideoError
 from .clock import Clock
 from .coder import stream_options, usual_bits
-from .coding_stage import CodingStage
+from .coding_stage import CodingStage, in_time
 from .feed import Feed, FeedItem, keep_recent
 from .form import FormMaker
 from .intake import Intake
@@ -67,7 +67,10 @@ class LiveSession:
         self._failure: BaseException | None = None
         meters = [OutputMeter(target.shown, clock, options.max_latency) for target in targets]
         self._meter = Meter(clock, meters, level_names=[level.name for level in chosen.levels])
-        self._line: DropQueue[LineItem] = DropQueue()
+        self._line: DropQueue[LineItem] = DropQueue(
+            lambda items: in_time(items, options.max_latency),
+            lambda number: self._coding.note_dropped(number),
+        )
         self._worker = Worker(
             chosen, options.max_latency, clock, journal, self._meter, self._stop, rules
         )
@@ -79,7 +82,7 @@ class LiveSession:
             for target, meter in zip(targets, meters, strict=True)
         ]  # fmt: skip
         self._coding = CodingStage(
-            self._line, self._senders, self._worker, options, clock, self._meter
+            self._line, self._senders, self._worker, options, clock, self._meter, journal
         )
         self._queue: DropQueue[FeedItem] = DropQueue(
             keep_recent, lambda n: self._intake.note_gap(n)

@@ -17,7 +17,7 @@ from .addresses import Address, check_carried
 from .clock import Clock
 from .settings import LiveOptions
 
-__all__ = ["LiveSource", "PipeEnd", "open_bytes", "source_for"]
+__all__ = ["LiveSource", "NoAnswerError", "PipeEnd", "open_bytes", "source_for"]
 
 OPEN_SECONDS = 10.0
 """How long an end may take to answer, and to say what it sends."""
@@ -41,6 +41,10 @@ _LISTEN = {
 _ALWAYS_LISTENING = frozenset({"udp", "rtp"})
 
 
+class NoAnswerError(VideoError):
+    """The other end says nothing, or nobody has called."""
+
+
 class LiveSource(Protocol):
     """Where a stream comes from."""
 
@@ -50,6 +54,8 @@ class LiveSource(Protocol):
     """Whether it can be opened again when it has ended."""
     pace: float | None
     """How fast packets are given out against their own times; None = as they come."""
+    listens: bool
+    """Whether it is a place where an encoder is waited for."""
 
     def open(self) -> InputContainer:
         """Open it, and look at what it holds.
@@ -101,14 +107,20 @@ class _AddressSource:
         if address.scheme in _ALWAYS_LISTENING:
             self._options |= {"overrun_nonfatal": "1", "fifo_size": str(_UDP_PACKETS)}
         self._open_seconds = OPEN_SECONDS
-        if options.listen and address.scheme in _LISTEN:
+        self.listens = options.listen and address.scheme in _LISTEN
+        if self.listens:
             self._options |= _LISTEN[address.scheme]
             self._open_seconds = _LISTENING_SECONDS
 
     def open(self) -> InputContainer:
         """See `LiveSource.open`."""
         seconds = self._clock.real(self._open_seconds), self._clock.real(STALL_SECONDS)
-        return open_source(self._url, options=self._options, seconds=seconds)
+        try:
+            return open_source(self._url, options=self._options, seconds=seconds)
+        except VideoError as error:
+            if isinstance(error.__cause__, av.ExitError):
+                raise NoAnswerError(f"{self.shown} does not answer") from error
+            raise
 
     def close(self) -> None:
         """Nothing: who reads it is let go after a while."""
@@ -117,7 +129,7 @@ class _AddressSource:
 class _FileSource:
     """A file, read as fast as it plays."""
 
-    again = False
+    again = listens = False
     pace: float | None = 1.0
 
     def __init__(self, address: Address, options: LiveOptions) -> None:
@@ -139,7 +151,7 @@ class _FileSource:
 class _PipeSource:
     """Stdin, or a named pipe."""
 
-    again = False
+    again = listens = False
     pace: float | None = None
 
     def __init__(self, address: Address) -> None:

@@ -7,6 +7,7 @@ import os
 import select
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -124,11 +125,15 @@ class LiveTarget:
     """Of a playlist."""
     opened: int = 0
     """How often it has been opened."""
+    _path: str = ""
+    """Of the file that was opened last."""
 
     @property
     def shown(self) -> str:
         """What it is called."""
-        return "stdout" if self.address.url == "-" else self.address.shown
+        if self.address.url == "-":
+            return "stdout"
+        return self._path if self._path and self.opened > 1 else self.address.shown
 
     @property
     def is_pipe(self) -> bool:
@@ -169,6 +174,16 @@ class LiveTarget:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"cannot open {self.shown}: {one_line(error)}") from error
 
+    def give_back(self) -> None:
+        """It could not be opened: leave no empty file, and no gap in the numbers of files."""
+        self.opened -= 1
+        if self.address.scheme or self.is_pipe or self.container == "hls":
+            return
+        with suppress(OSError):
+            path = Path(self._path)
+            if not path.stat().st_size:
+                path.unlink()
+
     def _file(self, stop: Event) -> str | PipeMouth:
         if self.address.scheme:
             return self.address.url
@@ -177,7 +192,7 @@ class LiveTarget:
         path = Path(self.address.url)
         if self.opened > 1 and self.container != "hls":
             path = free_name(path, str(self.opened))
-            self.address = Address(self.address.url, str(path))
+        self._path = str(path)
         return f"file:{path.absolute()}" if self.container != "hls" else str(path.absolute())
 
     def _options(self, bit_rate: int) -> dict[str, str]:

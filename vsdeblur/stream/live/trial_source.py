@@ -42,7 +42,7 @@ class TrialSource:
     """
 
     shown = "the test source"
-    again = False
+    again = listens = False
     pace: float | None = None
 
     def __init__(self, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from ..formats import convert_frame
 from .clock import Clock
 from .form import Form
 from .frames import Window
-from .job import Job, Planes
+from .job import Job, Planes, without_gone
 from .journal import Journal
 from .levels import LiveFilter
 from .meter import Meter
@@ -70,7 +70,7 @@ class Worker:
         self._journal, self._meter, self._stop = journal, meter, stop
         self._rules = rules or PolicyRules()
         self._state: PolicyState | None = None
-        self._queue: DropQueue[Job | Form] = DropQueue()
+        self._queue: DropQueue[Job | Form] = DropQueue(without_gone)
         self._ready_for: Form | None = None
         self._interval = 1 / 30
         self._encoding = 0.0
