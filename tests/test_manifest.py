@@ -218,11 +218,11 @@ def test_n_in_a_choice_stands_for_nothing_but_a_number(value):
 def test_unknown_parameter_is_refused_with_the_known_ones():
     facts = FILTERS["dblrgan"]
     with pytest.raises(OptionError) as error:
-        facts.check({"model": "fast", "strength": 2})
+        facts.check({"model": "fast", "regions": 2})
     assert str(error.value) == (
-        "unknown parameter 'strength'; choose one of: "
-        "model, guard, tta, num_streams, device, precision, backend, tile, scene_threshold, "
-        "weights, cache"
+        "unknown parameter 'regions'; choose one of: "
+        "model, guard, skip_sharp, strength, tta, num_streams, device, precision, backend, tile, "
+        "scene_threshold, weights, cache"
     )
 
 
@@ -237,6 +237,8 @@ def test_given_options_are_checked_and_the_others_filled_in():
     assert checked == {
         "model": "auto",
         "guard": True,
+        "skip_sharp": "clean",
+        "strength": 1.0,
         "tta": 1,
         "num_streams": 1,
         "device": "auto",

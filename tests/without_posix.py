@@ -1,12 +1,13 @@
-"""Takes away from vsdeblur what Windows does not have; run as: without_posix.py ARGUMENT...
+"""Takes from vsdeblur what Windows does not have: without_posix.py COMMAND... [then COMMAND...]
 
 Modules that only POSIX systems have cannot be imported by our code (other packages keep them), and
-functions and signals that only they have are gone. With `--import-all` every module is imported,
-but for those that need a package that is not installed; otherwise the arguments are the command's.
+functions and signals that only they have are gone. With `--import-all` every module is imported and
+what fails is said; `--import-bare` is the same without importing other packages first.
 """
 
 import builtins
 import importlib
+import itertools
 import os
 import pkgutil
 import signal
@@ -110,9 +111,9 @@ OTHERS = [
 """Other packages: they find out at their import what there is, and are not on trial here."""
 
 
-def take_away():
-    """Leave our code with what Windows has."""
-    for name in OTHERS:
+def take_away(others):
+    """Leave our code with what Windows has; other packages are imported before."""
+    for name in others:
         importlib.import_module(name)
     import_module = builtins.__import__
 
@@ -132,7 +133,7 @@ def take_away():
 
 
 def import_all():
-    """Import every module of ours; print what could not be, and why."""
+    """Import every module of ours; say what could not be, and why."""
     import vsdeblur
 
     for module in pkgutil.walk_packages(vsdeblur.__path__, "vsdeblur."):
@@ -140,15 +141,28 @@ def import_all():
             continue
         try:
             importlib.import_module(module.name)
-        except ModuleNotFoundError as error:  # of an extra
-            sys.stdout.write(f"{module.name}: {error}\n")
+        except Exception as error:
+            sys.stdout.write(f"{module.name}: {type(error).__name__}: {error}\n")
+
+
+def run(commands):
+    """Run commands, one after the other, each as a process of its own would; stop at a failure."""
+    from vsdeblur.cli.main import main
+
+    for command in commands:
+        sys.argv[1:] = command
+        if status := main():
+            return status
+    return 0
 
 
 if __name__ == "__main__":
-    take_away()
-    if sys.argv[1:] == ["--import-all"]:
-        import_all()
-        sys.exit(0)
-    from vsdeblur.cli.main import main
-
-    sys.exit(main())
+    if sys.argv[1] == "--import-bare":
+        take_away(others=())
+        sys.exit(import_all())
+    take_away(OTHERS)
+    if sys.argv[1] == "--import-all":
+        sys.exit(import_all())
+    given = sys.argv[1:]
+    cuts = [-1, *(n for n, word in enumerate(given) if word == "then"), len(given)]
+    sys.exit(run([given[a + 1 : b] for a, b in itertools.pairwise(cuts)]))

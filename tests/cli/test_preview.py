@@ -1,5 +1,6 @@
 """The command `preview`: what it writes, where, and what it refuses."""
 
+import os
 import shlex
 import webbrowser
 from fractions import Fraction
@@ -187,6 +188,14 @@ def test_misuse_is_refused_in_a_line_and_nothing_is_written(capfd, tmp_path, cli
     given = [str(clip) if each == "CLIP" else each for each in arguments]
     assert said in refusal(capfd, *given)
     assert [path.name for path in tmp_path.iterdir()] == [clip.name]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(
+    monkeypatch, capfd, tmp_path, clip, loaded
+):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "cannot be written to; choose another (--out)" in refusal(capfd, clip)
+    assert loaded == []
 
 
 def test_frames_are_counted_at_the_videos_own_rate(capfd, tmp_path):

@@ -88,7 +88,7 @@ def test_warnings_and_errors_are_objects_too(capfd, clip, tmp_path):
     assert err == f"vsdeblur: error: {error['text']}\n"
 
 
-def test_where_frames_go_to_stdout_a_program_is_told_on_stderr(tmp_path, clip):
+def test_where_frames_go_to_stdout_a_program_is_told_on_stderr(clip):
     code = (
         "import sys; sys.path[:0] = sys.argv.pop(1).split(';'); "
         "import plain_clips, vsdeblur.restorers as r; "
@@ -102,10 +102,13 @@ def test_where_frames_go_to_stdout_a_program_is_told_on_stderr(tmp_path, clip):
     assert done.stdout.startswith(b"YUV4MPEG2 W64 H48")
     told = events(done.stderr.decode())
     assert (told[0]["event"], told[-1]["event"], told[-1]["target"]) == ("start", "done", "-")
-    job[5] = str(tmp_path / "none.mkv")
-    done = subprocess.run([*job, "--json"], capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert [each["event"] for each in events(done.stderr.decode())] == ["error"]
+
+
+def test_a_refusal_is_an_object_there_too(capfd, tmp_path):
+    arguments = [tmp_path / "none.mkv", "-", "--container", "y4m", "--json"]
+    status, out, err = run(capfd, *arguments)
+    assert (status, out) == (2, "")
+    assert [each["event"] for each in events(err)] == ["error"]
 
 
 def test_a_job_goes_on_when_the_program_is_gone(monkeypatch, clip, tmp_path):

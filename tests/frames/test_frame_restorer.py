@@ -13,7 +13,7 @@ from vsdeblur.frames import frame_restorer
 from vsdeblur.frames.frame_restorer import FrameRestorer, Source
 from vsdeblur.frames.luma import LumaCoding
 from vsdeblur.models import MODELS
-from vsdeblur.restorers.dblrgan import WindowRestorer
+from vsdeblur.restorers.dblrgan import DBLRGANOptions, WindowRestorer
 
 FAST = MODELS["dblrgan"]["fast"]
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.needs_gpu)]
@@ -109,8 +109,9 @@ def test_no_more_frames_are_at_work_than_allowed(make_planes, device):
                 running -= 1
 
     restorer = WindowRestorer(
-        lambda frames: frames[:, 2:3], FAST, where, adds_middle_frame=False, num_streams=2
-    )
+        lambda frames: frames[:, 2:3], FAST, where,
+        options=DBLRGANOptions(num_streams=2), adds_middle_frame=False,
+    )  # fmt: skip
     whole = Counting(restorer, 21, 30, FULL, in_flight=2)
 
     def restored(n):

@@ -18,7 +18,7 @@ from vsdeblur.frames.luma import LumaCoding
 from vsdeblur.frames.ring import window_offsets
 from vsdeblur.models import MODELS
 from vsdeblur.restorers import dblrgan
-from vsdeblur.restorers.dblrgan import WindowRestorer
+from vsdeblur.restorers.dblrgan import DBLRGANOptions, WindowRestorer
 
 FAST = MODELS["dblrgan"]["fast"]
 CPU = torch.device("cpu")
@@ -55,8 +55,8 @@ def make_planes(cuda):
         with cuda.watching():
             network = nn.Sequential(nn.Conv2d(5, 2, 3, padding=1), nn.Conv2d(2, 1, 1))
             restorer = WindowRestorer(
-                network.requires_grad_(False), FAST, CPU, adds_middle_frame=True,
-                num_streams=streams,
+                network.requires_grad_(False), FAST, CPU,
+                options=DBLRGANOptions(num_streams=streams), adds_middle_frame=True,
             )  # fmt: skip
             return FrameRestorer(restorer, HEIGHT, WIDTH, CODING, in_flight)
 

@@ -194,6 +194,14 @@ def test_all_pictures_are_there_and_crops_keep_their_pixels(page):
     ]  # fmt: skip
 
 
+def test_crops_of_all_versions_are_beside_each_other(page):
+    boxes = [each.bounding_box() for each in page.locator(".crop").first.locator("img").all()]
+    assert len({box["y"] for box in boxes}) == 1
+    widths = [box["width"] for box in boxes]
+    assert widths == pytest.approx([widths[0]] * 3, abs=1)
+    assert widths[0] >= 2 * 160
+
+
 @pytest.mark.parametrize("width", [320, 360, 768])
 def test_a_narrow_window_does_not_scroll_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 700})

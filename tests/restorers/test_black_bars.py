@@ -5,7 +5,7 @@ import torch
 
 from vsdeblur.models import MODELS
 from vsdeblur.restorers.black_bars import inside_bars
-from vsdeblur.restorers.dblrgan import WindowRestorer
+from vsdeblur.restorers.dblrgan import DBLRGANOptions, WindowRestorer
 
 BARS = [(4, 3, 0, 0), (0, 0, 5, 6), (2, 0, 3, 0)]
 
@@ -45,7 +45,7 @@ def test_the_network_changes_what_is_between_them_alone(bars, adds_middle_frame)
     window, inside = barred(bars)
     restorer = WindowRestorer(
         lambda frames: frames[:, 2:3] * 0.5 + 0.25, MODELS["dblrgan"]["fast"], torch.device("cpu"),
-        adds_middle_frame=adds_middle_frame, guard=True,
+        options=DBLRGANOptions(guard=True), adds_middle_frame=adds_middle_frame,
     )  # fmt: skip
     restored = restorer.restore(window)[0, 0]
     middle = window[2, 0]

@@ -5,7 +5,7 @@ import torch
 
 from vsdeblur.errors import DeblurError
 from vsdeblur.models import MODELS
-from vsdeblur.restorers.dblrgan import WindowRestorer
+from vsdeblur.restorers.dblrgan import DBLRGANOptions, WindowRestorer
 
 CPU = torch.device("cpu")
 FAST = MODELS["dblrgan"]["fast"]
@@ -24,9 +24,10 @@ def zeros(frames):
     return torch.zeros_like(frames[:, :1])
 
 
-def restorer_of(network):
+def restorer_of(network, *, adds_middle_frame=True, **options):
     """A restorer with a function, which gives residuals, in the place of a network."""
-    return WindowRestorer(network, FAST, CPU, adds_middle_frame=True)
+    options = DBLRGANOptions(**options)
+    return WindowRestorer(network, FAST, CPU, None, options, adds_middle_frame=adds_middle_frame)
 
 
 @both
@@ -93,3 +94,93 @@ def test_a_number_that_is_none_is_refused(number):
         "the network gave a value that is NaN or infinite; use precision='fp32', and check that "
         "the clip itself holds none"
     )
+
+
+# What passes
+
+
+def still_window(height=192, width=256):
+    """Five frames of coarse detail that stand still, without noise; some of it beyond [0, 1]."""
+    y, x = torch.arange(height)[:, None], torch.arange(width)
+    picture = 0.5 + 0.3 * torch.sin(x / 7 + y / 11) * torch.cos(y / 5 - x / 13)
+    picture[:3, :3] = 1.25
+    return picture.expand(5, 1, -1, -1).clone()
+
+
+def moving_part_window():
+    """The same, with a part that moves."""
+    window = still_window()
+    for t, frame in enumerate(window):
+        frame[0, 80:112, 100 + 5 * t : 132 + 5 * t] = torch.rand(32, 32)
+    return window
+
+
+def never(frames):
+    raise AssertionError("the network ran")
+
+
+def brighter(frames):
+    return frames[:, 2:3] * 0 + 0.1
+
+
+@pytest.mark.parametrize("skip_sharp", ["clean", "all"])
+def test_sharp_frames_pass_to_the_last_bit_and_no_network_runs(skip_sharp):
+    window = still_window()
+    restored = restorer_of(never, skip_sharp=skip_sharp).restore(window)
+    torch.testing.assert_close(restored[0], window[2], rtol=0, atol=0)
+
+
+def test_nothing_passes_if_it_shall_not():
+    window = still_window().clamp(0, 0.9)
+    restored = restorer_of(brighter, skip_sharp="off").restore(window)
+    torch.testing.assert_close(restored[0], window[2] + 0.1)
+
+
+@pytest.mark.parametrize("adds_middle_frame", [False, True])
+def test_sharp_parts_pass_to_the_last_bit(adds_middle_frame):
+    window = moving_part_window()
+
+    def network(frames):
+        return frames[:, 2:3] * (not adds_middle_frame) + 0.1
+
+    restorer = restorer_of(network, adds_middle_frame=adds_middle_frame, skip_sharp="clean")
+    restored = restorer.restore(window)[0, 0]
+    middle = window[2, 0]
+    torch.testing.assert_close(restored[:, :48], middle[:, :48], rtol=0, atol=0)
+    torch.testing.assert_close(
+        restored[80:112, 112:140], (middle[80:112, 112:140] + 0.1).clamp(0, 1)
+    )
+
+
+def test_facts_tell_how_much_is_sharp_and_whether_the_frame_passed():
+    restorer = restorer_of(brighter, skip_sharp="clean")
+    outcomes = [
+        restorer.run(window.clamp(0, 1), window.shape[-2:])
+        for window in (still_window(), moving_part_window(), structured_window(192, 256))
+    ]
+    shares = [outcome.facts["sharpness"] for outcome in outcomes]
+    assert shares[0] == 1 > shares[1] > 0.5 > shares[2] == 0
+    assert [outcome.untouched for outcome in outcomes] == [True, False, False]
+    facts = restorer_of(brighter).run(still_window(), (192, 256)).facts
+    assert "sharpness" not in facts
+
+
+# Strength
+
+
+@pytest.mark.parametrize("adds_middle_frame", [False, True])
+@pytest.mark.parametrize("strength", [0.25, 0.5, 1.0])
+def test_strength_blends(strength, adds_middle_frame):
+    def network(frames):
+        return torch.full_like(frames[:, :1], 0.6) - frames[:, 2:3] * adds_middle_frame
+
+    window = structured_window(24, 32).clamp(0, 1)
+    restorer = restorer_of(network, adds_middle_frame=adds_middle_frame, strength=strength)
+    expected = torch.lerp(window[2], torch.full_like(window[2], 0.6), strength)
+    torch.testing.assert_close(restorer.restore(window)[0], expected)
+
+
+def test_without_strength_the_input_stays_and_no_network_runs():
+    window = structured_window(24, 32) * 2 - 0.5
+    restored = restorer_of(never, strength=0.0).restore(window)
+    torch.testing.assert_close(restored[0], window[2], rtol=0, atol=0)

@@ -170,7 +170,7 @@ def test_what_cannot_be_loaded_is_refused(options, error, text):
         (
             "dblrgan",
             {"regions": 2},
-            "unknown parameter 'regions'; choose one of: model, guard, tta, num_streams, device, ",
+            "unknown parameter 'regions'; choose one of: model, guard, skip_sharp, strength, tta, ",
         ),
         ("dblrgan", {"scene_threshold": 0.1}, "scene_threshold is the front end's: "),
         ("sequence", {"scene_threshold": 0.1}, "scene_threshold is the front end's: "),

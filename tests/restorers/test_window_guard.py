@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vsdeblur.restorers.window_guard import apply_plan, cell_means, plan_window
+from vsdeblur.restorers.frame_measures import cell_means
+from vsdeblur.restorers.window_guard import apply_plan, plan_window
 
 SIZE = (240, 320)
 ITSELF = (-2, -1, 0, 1, 2)
@@ -43,28 +44,6 @@ def frames():
 @pytest.fixture
 def others():
     return window_of(scene(2))
-
-
-# Means of cells
-
-
-@pytest.mark.parametrize("size", [(16, 16), (5, 7), (17, 50), (48, 33), (40, 64)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8])
-def test_cells_at_the_borders_are_means_of_what_there_is(size, dtype):
-    picture = (torch.rand(size) * 200).to(dtype)
-    cells = cell_means(picture)
-    assert cells.dtype is torch.float32
-    assert cells.shape == (-(-size[0] // 16), -(-size[1] // 16))
-    for row, values in enumerate(cells):
-        for column, value in enumerate(values):
-            cell = picture[16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
-            torch.testing.assert_close(value, cell.float().mean(), rtol=1e-5, atol=0)
-
-
-def test_cells_of_bands_are_those_of_the_picture():
-    picture = torch.rand(100, 70)
-    bands = [cell_means(picture[top : top + 48]) for top in range(0, 100, 48)]
-    torch.testing.assert_close(torch.cat(bands), cell_means(picture), rtol=0, atol=0)
 
 
 # What stays as it is

@@ -1,6 +1,7 @@
 """Steps as CUDA graphs, which the CPU plays: what they compute, and what stops them."""
 
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import lightning_fabric
 import pytest
@@ -14,6 +15,7 @@ from vsdeblur.train.graphed_step import GraphedStep
 from vsdeblur.train.recipe import AdversarialSettings, load_stages
 from vsdeblur.train.sequence.sequence_task import SequenceTask
 from vsdeblur.train.settings import PairSettings
+from vsdeblur.train.stage_run import LOOK_STEPS, _Fence
 from vsdeblur.train.trainer import Trainer
 
 SENDS_A_VALUE = "aten::lift_fresh"
@@ -134,6 +136,22 @@ def test_where_there_is_no_graph_the_reason_is_said_at_once_unless_it_is_plain()
     assert said == [
         "steps are not played as a CUDA graph, and take longer: several devices share a batch"
     ]
+
+
+def test_python_waits_for_where_a_device_was_at_the_last_look(monkeypatch):
+    waited, recorded = [], []
+    event = SimpleNamespace(
+        record=lambda: recorded.append(len(recorded)),
+        synchronize=lambda: waited.append(len(recorded)),
+    )
+    monkeypatch.setattr(torch.cuda, "Event", lambda: event)
+    fence = _Fence(torch.device("cuda"))
+    looks = [step for step in range(1, 4 * LOOK_STEPS + 1) if fence.is_reached(step)]
+    assert looks == [LOOK_STEPS * n for n in (1, 2, 3, 4)]
+    assert waited == [1, 2, 3]  # each time for the one before, while the next steps wait in line
+    fence = _Fence(torch.device("cpu"))
+    assert all(fence.is_reached(step) for step in range(5))
+    assert len(recorded) == 4
 
 
 NARROW = {"widths": [8, 8, 8], "num_blocks": [1, 1, 1]}

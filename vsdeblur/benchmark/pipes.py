@@ -65,7 +65,11 @@ def run_pipe(command: list[str]) -> PipeRun:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as process:
         assert process.stderr is not None
-        said = process.stderr.read()
+        try:
+            said = process.stderr.read()
+        except BaseException:  # stopped: or leaving would wait for it
+            process.kill()
+            raise
         peak_bytes = _waited(process)
     result = _RESULT.search(said)
     if process.returncode or result is None or not float(result[1]):

@@ -26,7 +26,7 @@ HEADING = 14
 
 
 @click.command()
-@click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
+@click.argument("file", metavar="FILE", type=click.Path(allow_dash=True, readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Write it as JSON.")
 def info(file: str, as_json: bool) -> int:
     """Say what FILE is, and what it was restored with.

@@ -92,7 +92,11 @@ app.add_command(live)
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
 @click.argument(
-    "names", metavar="IN... OUT", nargs=-1, required=True, type=click.Path(allow_dash=True)
+    "names",
+    metavar="IN... OUT",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
 )
 @job_options
 @filter_option(load_manifest())
@@ -131,12 +135,14 @@ def restore(
     threshold = options.get("scene_threshold")
     from ..restorers import load_restorer
     from ..stream import settings_text
+    from ..stream.planning import check_options
 
     reporter().explain_failures()
     work = asked.work(encoding.fields["codec"], encoding.fields["join"])
     if work is None:
         return 0
-    further = asked.described() | {"slow-motion": encoding.fields["slow_motion"] or None}
+    check_options(encoding.options())  # before a model is loaded in vain
+    further = asked.described() | encoding.described()
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )

@@ -50,7 +50,7 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 @click.command(cls=GroupedCommand, groups=GROUPS)
-@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("source", metavar="IN", type=click.Path(readable=False))
 @click.option(
     "--at", "at", multiple=True, metavar="TIME",
     help="Where to look: 83.5 (seconds), 1:23.5 or 2087f (a frame); may be repeated [default: at "

@@ -51,22 +51,39 @@ def on_luma(
     *,
     multiplier: int = 1,
     properties: Sequence[str] = (),
+    skipped: str | None = None,
 ) -> vs.VideoNode:
     """Apply a filter for YUV and GRAY to any clip: RGB goes through YUV 4:4:4 and back.
 
     8-bit RGB becomes 16-bit YUV, anything deeper becomes float, so that nothing is lost on the
     way. The numbers are taken as full range whatever `_Range` says, in both directions: each
     frame keeps its own range that way. Frame properties come back as they were.
+
+    Args:
+        clip: The clip.
+        filter_luma: The filter.
+        multiplier: Frames out per frame in.
+        properties: Frame properties that the filter sets.
+        skipped: A private property that it sets in frames that pass as they came.
     """
     if clip.format.color_family != vs.RGB:
-        return filter_luma(clip)
+        filtered = filter_luma(clip)
+        return filtered.std.RemoveFrameProps(skipped) if skipped else filtered
     full_range = {"range_in": vs.RANGE_FULL, "range": vs.RANGE_FULL}
     unmarked = clip.std.RemoveFrameProps("_Range")  # the resizer believes it before `range_in`
     enough = vs.YUV444P16 if clip.format.bits_per_sample == 8 else vs.YUV444PS
     yuv = unmarked.resize.Bicubic(format=enough, matrix=vs.MATRIX_BT709, **full_range)
     filtered = filter_luma(yuv)
     rgb = filtered.resize.Bicubic(format=clip.format.id, matrix_in=vs.MATRIX_BT709, **full_range)
-    kept = rgb.std.CopyFrameProps(repeated(clip, multiplier))
+    source = repeated(clip, multiplier)
+    converted = rgb
+    if skipped:  # the way there and back may cost a last bit
+        rgb = source.std.FrameEval(
+            lambda n, f: source if f.props.get(skipped) else converted,
+            prop_src=filtered,
+            clip_src=[source, converted],
+        )
+    kept = rgb.std.CopyFrameProps(source)
     return kept.std.CopyFrameProps(filtered, props=properties) if properties else kept
 
 

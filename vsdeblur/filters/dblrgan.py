@@ -8,7 +8,7 @@ from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..restorers import load_restorer
 from .clips import check_clip, on_luma
-from .windows import WINDOW, restore_windows
+from .windows import PROPERTIES, SKIPPED, restore_windows
 
 __all__ = ["dblrgan"]
 
@@ -17,6 +17,8 @@ def dblrgan(
     clip: vs.VideoNode,
     model: str = "auto",
     guard: bool = True,
+    skip_sharp: str = "clean",
+    strength: float = 1.0,
     tta: int = 1,
     num_streams: int = 1,
     device: str = "auto",
@@ -30,7 +32,8 @@ def dblrgan(
     """Remove motion blur from a clip (paper 001, DBLRGAN).
 
     Frames in whose window the guard changed something get the property `DBLRWindow`: for each of
-    the five places the offset of the frame that was taken, and then its gains in percent.
+    the five places the offset of the frame that was taken, and then its gains in percent. Unless
+    `skip_sharp` is "off", frames get `DBLRSharpness`, the share of the frame that is sharp, 0 to 1.
 
     Args:
         clip: Progressive YUV, GRAY or RGB clip of constant format and size, at least 16x16;
@@ -41,6 +44,10 @@ def dblrgan(
         guard: Whether neighbours that do not belong to a frame (across a cut, under a flash or
             strobe) are brought to its light, or replaced by the nearest that do; and whether black
             bars stay as they are.
+        skip_sharp: What passes untouched, and takes no time: "clean" (frames and parts of frames
+            that are sharp, as nothing moves in the window or edges are as hard as in drawings, and
+            have no noise to take away), "all" (also those that are noisy) or "off".
+        strength: 0 = the input, 1 = the restored frame, between them a blend.
         tta: Test-time augmentation, 1, 4 or 8: each frame is the mean over so many mirrored and
             turned copies of its window, half of them reversed in time; a little better, and as
             many times the work.
@@ -66,6 +73,8 @@ def dblrgan(
     options = {
         "model": model,
         "guard": guard,
+        "skip_sharp": skip_sharp,
+        "strength": strength,
         "tta": tta,
         "num_streams": num_streams,
         "device": device,
@@ -86,5 +95,6 @@ def dblrgan(
     return on_luma(
         clip,
         lambda luma: restore_windows(luma, restorer, threshold, "dblrgan"),
-        properties=[WINDOW],
+        properties=PROPERTIES,
+        skipped=SKIPPED,
     )

@@ -14,11 +14,22 @@ from ..frames.ring import window_offsets
 from ..restorers import Restorer
 from ..runtime.host import frame_done
 
-__all__ = ["WINDOW", "Sources", "Windows", "map_frames", "refuse_fields", "restore_windows"]
+__all__ = [
+    "PROPERTIES",
+    "SKIPPED",
+    "Sources",
+    "Windows",
+    "map_frames",
+    "refuse_fields",
+    "restore_windows",
+]
 
 CUT_PROPERTY = "_VSDeblurCut"
-WINDOW = "DBLRWindow"
-"""Of frames in whose window a neighbour was relit or replaced: offsets, and gains in percent."""
+FACTS = {"window": "DBLRWindow", "sharpness": "DBLRSharpness"}
+"""What the restorer calls a fact -> the frame property."""
+PROPERTIES = list(FACTS.values())
+SKIPPED = "_VSDeblurSkipped"
+"""Set to 1 in frames that pass as they came."""
 
 IN_FLIGHT = 4
 """Frames at work at once at most: one on its way there, one in the network, one on its way back,
@@ -174,8 +185,10 @@ def restore_windows(
         outcome = frames.restore(
             numbers, [sources.of(each) for each in window], [sources.planes(restored)]
         )
-        if "window" in outcome.facts:
-            restored.props[WINDOW] = outcome.facts["window"]
+        for fact, value in outcome.facts.items():
+            restored.props[FACTS[fact]] = value
+        if outcome.untouched:
+            restored.props[SKIPPED] = 1
         return restored
 
     return map_frames(clip, windows.clips, restore, name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,12 +21,17 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     """Refuse a target that cannot be written, before any work.
 
     Raises:
-        OptionError: It has another suffix, its folder is not there, or it is something else's.
+        OptionError: It has another suffix, its folder is not there or not the user's, or it is
+            something else's.
     """
     if target.suffix.lower() not in (*_PAGES, *_PICTURES):
         raise OptionError(f"{target} is neither a page nor a picture; give a .html or a .png")
     if target.is_dir() or not target.parent.is_dir():
         raise OptionError(f"{target} cannot be written: give a name in a folder that is there")
+    if not os.access(target.parent, os.W_OK):
+        raise OptionError(
+            f"the folder {target.parent} cannot be written to; choose another (--out)"
+        )
     if target.exists() and not overwrite and not _is_ours(target):
         raise OptionError(
             f"{target} exists and is no preview; give another name, or allow replacing it "

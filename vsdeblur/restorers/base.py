@@ -24,6 +24,8 @@ class Outcome:
     """(multiplier, channels, H, W), float; one channel where a picture is grey."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it came about, by what the restorer's class calls it."""
+    untouched: bool = False
+    """Whether the middle frame passes as it came: then it is all that `pictures` holds."""
 
 
 class KnownWindow(NamedTuple):
@@ -139,6 +141,8 @@ class Restorer(ABC):
             OptionError: Tiles are too small for the model.
         """
         pictures = self.run(self._prepared(window), (window.shape[-2], window.shape[-1]), number)
+        if pictures.untouched:
+            return window[self.radius, None].clone()
         output = refuse_non_finite(pictures.pictures.float()).clone()
         middle = window[self.radius].expand(len(output), -1, -1, -1)[:, : output.shape[1]]
         return self.finish(output, middle.clone()).expand(-1, self.channels, -1, -1)

@@ -21,11 +21,10 @@ import torch
 from torch import Tensor
 
 from .cell_matching import AS_IT_IS, CellPicture, Cells, Light, match_cells
+from .frame_measures import CELL
 
-__all__ = ["CELL", "WindowPlan", "apply_plan", "cell_means", "plan_window"]
+__all__ = ["WindowPlan", "apply_plan", "plan_window"]
 
-CELL = 16
-"""Height and width of a cell, in pixels."""
 LEAST_CELLS = 16
 """Pictures of fewer cells say too little: their windows stay as they are."""
 LIMIT = 0.7
@@ -52,34 +51,6 @@ class WindowPlan:
     def numbers(self) -> list[int]:
         """All offsets, and then all gains in percent (of bands the typical one)."""
         return [*self.offsets, *(round(100 * light.typical) for light in self.lights)]
-
-
-def cell_means(luma: Tensor) -> Tensor:
-    """Means of 16x16 cells.
-
-    Args:
-        luma: (H, W), nominally in [0, 1], of any type, on any device; or a band of a frame's rows
-            that begins at a multiple of 16.
-
-    Returns:
-        (H / 16, W / 16), rounded up, float32, on the same device; the cells at the bottom and at
-        the right are of what there is of them.
-    """
-    means: Tensor = _means(_means(luma).T).T
-    return means
-
-
-def _means(values: Tensor) -> Tensor:
-    """Means of every 16 values along the first dimension, and of what is left at its end."""
-    length = len(values)
-    groups = length // CELL
-    means: Tensor = (
-        values[: groups * CELL].unflatten(0, (groups, CELL)).mean(1, dtype=torch.float32)
-    )
-    if length % CELL == 0:
-        return means
-    rest = values[groups * CELL :].mean(0, keepdim=True, dtype=torch.float32)
-    return torch.cat([means, rest])
 
 
 def plan_window(cells: Sequence[Cells], offsets: Sequence[int] | None = None) -> WindowPlan:

@@ -23,6 +23,7 @@ __all__ = [
     "describe_weights",
     "load_network",
     "made_for",
+    "read_weights",
     "save_weights",
     "sha256_of",
 ]
@@ -54,7 +55,7 @@ def load_network(
     Raises:
         WeightsError: The file is missing, truncated, has another hash or is of another model.
     """
-    state, metadata = _read(path)
+    state, metadata = read_weights(path)
     is_for = (metadata.get("filter"), metadata.get("model"))
     if is_for != (filter_name, model):
         raise WeightsError(
@@ -86,7 +87,7 @@ def made_for(path: Path) -> tuple[str, str]:
     Raises:
         WeightsError: The file is missing or truncated, or does not say it.
     """
-    _, metadata = _read(path)
+    _, metadata = read_weights(path)
     if "filter" not in metadata or "model" not in metadata:
         raise WeightsError(
             f"weights file {str(path)!r} does not say what it is for; give a file that vsdeblur "
@@ -166,8 +167,12 @@ def _refuse_huge(options: object) -> None:
         raise ValueError(f"option {options}; numbers up to {LARGEST} are allowed")
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors (float32) and metadata of a weights file."""
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (float32) and metadata of a weights file.
+
+    Raises:
+        WeightsError: The file is missing or truncated.
+    """
     if not path.is_file():
         raise WeightsError(f"no weights file {str(path)!r}; check the path, or reinstall vsdeblur")
     try:

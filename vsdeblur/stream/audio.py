@@ -13,9 +13,9 @@ from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.packet import Packet
 
-__all__ = ["FALLBACKS", "EncodedAudio", "encoders_for", "named_layout"]
+__all__ = ["ENCODERS", "FALLBACKS", "EncodedAudio", "encoders_for", "named_layout"]
 
-_ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
+ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 """Codecs whose own name is not that of their best encoder."""
 FALLBACKS = ("aac", "libopus", "flac", "mp2")
 """Encoders whose sound some container or other takes."""
@@ -41,7 +41,7 @@ def named_layout(layout: av.AudioLayout) -> str:
 def encoders_for(source: AudioStream) -> list[str]:
     """Encoders that a track may be encoded with, the one of its own codec first."""
     own = source.codec_context.codec.canonical_name
-    return list(dict.fromkeys((_ENCODERS.get(own, own), *FALLBACKS)))
+    return list(dict.fromkeys((ENCODERS.get(own, own), *FALLBACKS)))
 
 
 class EncodedAudio:
@@ -77,10 +77,19 @@ class EncodedAudio:
         source: AudioStream,
         encoder: str,
         slowdown: int = 1,
+        wanted_bit_rate: int | None = None,
         *,
         live: bool = False,
     ) -> EncodedAudio:
         """Add a track to a container.
+
+        Args:
+            container: The target.
+            source: The track to encode.
+            encoder: FFmpeg's name of the encoder.
+            slowdown: How many times longer it gets.
+            wanted_bit_rate: Bits a second; None = as the source has, as far as that is of use.
+            live: See the class.
 
         Raises:
             ValueError: The container does not take the codec, or the encoder not the sound.
@@ -92,7 +101,9 @@ class EncodedAudio:
         assert isinstance(target, AudioStream)
         target.codec_context.layout = named_layout(source.codec_context.layout)
         own, bit_rate = source.codec_context.codec.canonical_name, source.codec_context.bit_rate
-        if bit_rate and not own.startswith("pcm_"):
+        if wanted_bit_rate is not None:
+            target.codec_context.bit_rate = wanted_bit_rate
+        elif bit_rate and not own.startswith("pcm_"):
             is_same = target.codec_context.codec.canonical_name == own
             most = _MOST_BITS * source.codec_context.layout.nb_channels
             target.codec_context.bit_rate = bit_rate if is_same else min(bit_rate, most)

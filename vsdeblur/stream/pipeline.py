@@ -116,7 +116,7 @@ class _Job:
         self._frames = self._refused = 0
         self._warnings: list[str] = []
         for track in planned.plan.tracks:
-            if track.action is Action.DROP:
+            if track.action is Action.DROP and not track.asked:
                 self._warn(f"{track.name} is left out: {track.reason}")
             elif track.action is Action.CONVERT and planned.timing.slowdown == 1:
                 log.info("%s becomes %s", track.name, track.becomes)
@@ -182,6 +182,8 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if options.deinterlace is not None:
+        raise VideoError(f"{source} is a picture, which is not deinterlaced")
     if not options.part.is_all:
         raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):

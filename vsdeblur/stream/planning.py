@@ -14,6 +14,7 @@ import av
 from ..restorers import Restorer
 from .containers import container_of
 from .encoder import announce_limits, check_alpha, encoder_named, working_format
+from .encoder_options import check_encoder_options
 from .ffmpeg_log import ffmpeg_reasons
 from .moment_planes import timing_of
 from .outlet import check_streamable
@@ -24,9 +25,10 @@ from .reader import Reader, SourceFacts
 from .settings import StreamOptions
 from .source import named
 from .timing import Shown, Timing
+from .track_choice import parse_track_choices
 from .writer import Writer
 
-__all__ = ["PlannedJob", "planned_job"]
+__all__ = ["PlannedJob", "check_options", "planned_job"]
 
 _CODECS = {"yuv4mpegpipe": "rawvideo", "rawvideo": "rawvideo"}
 """Containers of one codec."""
@@ -54,6 +56,23 @@ class PlannedJob:
         return Writer(file, self.reader, self.options, self.timing, self.plan, named=self.name)
 
 
+def check_options(options: StreamOptions) -> av.Codec:
+    """Check what can be checked without the source.
+
+    Returns:
+        The video encoder.
+
+    Raises:
+        VideoError: There is no such encoder, or it does not take the options.
+        OptionError: Tracks are not chosen as they can be.
+    """
+    parse_track_choices(options.audio, "audio")
+    parse_track_choices(options.subtitles, "subtitle")
+    codec = encoder_named(options.codec)
+    check_encoder_options(options.codec, options.encoder_options)
+    return codec
+
+
 @contextmanager
 def planned_job(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
@@ -68,11 +87,11 @@ def planned_job(
         check_streamable(target, container)
     if container in _CODECS:  # which hold nothing else
         options = replace(options, codec=_CODECS[container])
-    codec = encoder_named(options.codec)
+    codec = check_options(options)
     timing = timing_of(restorer, options)
     with Reader(
         source, *options.join, allow_playlist=options.allow_playlist,
-        wanted=options.part, radius=restorer.radius,
+        wanted=options.part, radius=restorer.radius, deinterlace=options.deinterlace,
     ) as reader:  # fmt: skip
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)

@@ -17,9 +17,10 @@ from av.stream import Stream
 
 from ..errors import VideoError
 from .account import Account
+from .deinterlacing import Deinterlacer, Deinterlacing
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
 from .excerpt import ALL, Excerpt, ExcerptRequest
-from .facts import SourceFacts, facts_of, picture_track, seconds_a_unit
+from .facts import SourceFacts, facts_of, frame_rate, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
 from .late_start import LateStart
@@ -47,6 +48,9 @@ class Reader:
     files continue the first, track by track.
     """
 
+    facts: SourceFacts
+    """What is known of the pictures that are given out."""
+
     def __init__(
         self,
         path: Path | str,
@@ -54,6 +58,7 @@ class Reader:
         allow_playlist: bool = False,
         wanted: ExcerptRequest = ALL,
         radius: int = 0,
+        deinterlace: Deinterlacing | None = None,
     ) -> None:
         """Open a source and look at its first frame.
 
@@ -63,6 +68,7 @@ class Reader:
             allow_playlist: Whether a local playlist may open what it lists.
             wanted: Which part of it is given out.
             radius: Frames around that part that are given out too; see `wants`.
+            deinterlace: How pictures are made of fields; None = frames are given out as they are.
 
         Raises:
             VideoError: It cannot be read, has no picture track, or no frame of it decodes; the
@@ -85,6 +91,10 @@ class Reader:
             self._late = self._late_start(wanted, radius)
             self._start()
             self._excerpt = self._found(wanted, radius)
+            self._deinterlacer = None
+            if deinterlace is not None:
+                self._deinterlacer = Deinterlacer(deinterlace, self.facts)
+                self.facts = deinterlace.facts(self.facts)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -122,7 +132,8 @@ class Reader:
 
     def wants(self, frame: av.VideoFrame) -> bool:
         """Whether a frame that was given out belongs to the part that is wanted."""
-        return self._excerpt is None or self._excerpt.wants(frame.pts or 0)
+        time = (frame.pts or 0) * self.facts.time_base / self._unit
+        return self._excerpt is None or self._excerpt.wants(time)
 
     def chapters(self) -> list[Chapter]:
         """The chapters, as PyAV gives them, of the part that is wanted."""
@@ -131,7 +142,8 @@ class Reader:
 
     def __iter__(self) -> Iterator[Event]:
         """Yield what comes, in order; the last one is an `End`, but for a part of the source."""
-        for event in self._excerpt or self._told():
+        events = iter(self._excerpt or self._told())
+        for event in self._deinterlacer.of(events) if self._deinterlacer else events:
             yield self._converted(event) if isinstance(event, Picture) else event
 
     def _told(self) -> Iterator[Event]:
@@ -149,7 +161,7 @@ class Reader:
 
     def _held_until(self, until: Fraction | None) -> Iterator[Picture]:
         """Show the last picture once more wherever one could not be decoded."""
-        step = max(1, round(1 / (self.facts.frame_rate * self._unit)))
+        step = max(1, round(1 / (frame_rate(self.stream) * self._unit)))
         for time in self.account.due(until):
             frame = self._holder.once_more(round(time / self._unit), step)
             if frame is not None:
@@ -178,7 +190,9 @@ class Reader:
         self._delay_to_zero(first, early)
         if self._late is not None:
             self._late.arm()
-        self.facts = facts_of(self.container, self.stream, first.frame, first.pixel_shape)
+        self.facts: SourceFacts = facts_of(
+            self.container, self.stream, first.frame, first.pixel_shape
+        )
         self._holder = FrameHolder()
         self._fitter = FrameFitter(self.facts.width, self.facts.height)
         if self.single:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .deinterlacing import Deinterlacing
 from .excerpt import ALL, ExcerptRequest
 
 __all__ = ["StreamOptions", "StreamProgress", "StreamResult"]
@@ -39,10 +40,16 @@ class StreamOptions:
     """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
+    audio: str = "all"
+    """Which sound is wanted, and in what codec: see `parse_track_choices`."""
+    subtitles: str = "all"
+    """Which subtitles are wanted, likewise."""
     drop: bool = False
     """Whether tracks are given up that the container cannot hold and another one could."""
     max_megapixels: float = 300
     """Of a still picture, pixels in millions from which it is refused: it has to fit in memory."""
+    deinterlace: Deinterlacing | None = None
+    """How pictures are made of fields; None = interlaced frames are restored as they are."""
     part: ExcerptRequest = ALL
     """Which part of the source is restored: the target begins with its first frame."""
     join: tuple[Path | str, ...] = ()
