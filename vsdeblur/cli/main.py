@@ -26,9 +26,10 @@ from .encoding import EncodingRequest, encoding_options
 from .engines import engines, export
 from .info import info
 from .jobs import JobRequest, job_options
+from .live import live
 from .option_groups import GroupedCommand
 from .options import RESTORE_GROUPS, ManyFolders, filter_option, filter_options, parsed
-from .outside import STOPPED, never_fail_to_print, stop_signals, unbroken_stderr
+from .outside import STOPPED, leave, never_fail_to_print, stop_signals, unbroken_stderr
 from .preview import preview
 from .progress import progress_view
 from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
@@ -51,6 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         never_fail_to_print()
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    status = _run(argv)
+    return leave(status) if argv is None else status
+
+
+def _run(argv: Sequence[str] | None) -> int:
     told = Reporter()
     arguments = None if argv is None else list(argv)
     with unbroken_stderr(), stop_signals() as signals:
@@ -81,6 +87,7 @@ def app() -> None:
 
 
 app.add_command(benchmark)
+app.add_command(live)
 
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
