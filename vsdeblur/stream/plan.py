@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import av
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
@@ -14,14 +15,13 @@ from av.subtitles.stream import SubtitleStream
 from ..errors import VideoError
 from .audio import FALLBACKS, encoders_for, named_layout
 from .containers import MP4_FAMILY
-from .reader import Reader
 from .settings import StreamOptions
 from .timing import Timing
 from .track_choice import COPY, TrackChoice, chosen_tracks, parse_track_choices
 from .track_plan import Action, Plan, TrackPlan
 from .trial import takes_conversion, takes_copy
 
-__all__ = ["Action", "Plan", "TrackPlan", "make_plan"]
+__all__ = ["Action", "Plan", "PlannedSource", "TrackPlan", "make_plan"]
 
 _TEXT_FORMS = ("mov_text", "srt", "webvtt", "ass")
 _AVI_SOUND = frozenset({"mp2", "mp3", "ac3", "aac", "wmav1", "wmav2"})
@@ -35,7 +35,28 @@ _NEEDED = frozenset({"audio", "subtitle", "video", "attachment"})
 """Kinds of tracks that are not given up unasked."""
 
 
-def make_plan(reader: Reader, container: str, options: StreamOptions, timing: Timing) -> Plan:
+class PlannedSource(Protocol):
+    """What is to be known of a source."""
+
+    @property
+    def container(self) -> InputContainer:
+        """It, opened."""
+        ...
+
+    @property
+    def stream(self) -> Stream:
+        """Its picture track."""
+        ...
+
+    @property
+    def samples(self) -> Mapping[int, Sequence[Packet[Stream]]]:
+        """First packets of each other track, by its index."""
+        ...
+
+
+def make_plan(
+    reader: PlannedSource, container: str, options: StreamOptions, timing: Timing
+) -> Plan:
     """Settle what becomes of each track.
 
     Raises:
@@ -86,7 +107,7 @@ def _unplanned(source: Stream) -> TrackPlan:
 def _planned(
     source: Stream,
     samples: Sequence[Packet[Any]],
-    reader: Reader,
+    reader: PlannedSource,
     container: str,
     options: StreamOptions,
     timing: Timing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
@@ -59,6 +60,7 @@ class Reader:
         wanted: ExcerptRequest = ALL,
         radius: int = 0,
         deinterlace: Deinterlacing | None = None,
+        near: Fraction = Fraction(0),
     ) -> None:
         """Open a source and look at its first frame.
 
@@ -69,6 +71,8 @@ class Reader:
             wanted: Which part of it is given out.
             radius: Frames around that part that are given out too; see `wants`.
             deinterlace: How pictures are made of fields; None = frames are given out as they are.
+            near: Where reading begins, in seconds, as near as a key frame is: for a look at it,
+                times and counts are then those of no one.
 
         Raises:
             VideoError: It cannot be read, has no picture track, or no frame of it decodes; the
@@ -86,6 +90,8 @@ class Reader:
             for each in (path, *more):
                 self._containers.append(open_source(each, allow_playlist=allow_playlist))
             self.container = self._containers[0]
+            if near:
+                self._go_to(near)
             self.stream = picture_track(path, self.container)
             self._check_more(more)
             self._late = self._late_start(wanted, radius)
@@ -124,6 +130,11 @@ class Reader:
         if self._excerpt is None:
             return 0
         return self._late.frames_before if self._late else self._excerpt.frames_before
+
+    @property
+    def part_start(self) -> Fraction:
+        """When the part begins that is wanted, in seconds of the source."""
+        return Fraction(0) if self._excerpt is None else self._excerpt.origin
 
     @property
     def ended_early(self) -> bool:
@@ -200,6 +211,12 @@ class Reader:
                 self.path, self.container, self.stream, first_time(self.container)
             )
         self._events: Iterator[Event] = chain(early, events)
+
+    def _go_to(self, seconds: Fraction) -> None:
+        """Go to a place in the source, or stay where it cannot be gone to."""
+        start = first_time(self.container) or Fraction(0)
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self.container.seek(int((start + seconds) * av.time_base))
 
     def _late_start(self, wanted: ExcerptRequest, radius: int) -> LateStart | None:
         """What passes packets over that need not be decoded; None = all are, to count frames."""

@@ -37,7 +37,17 @@ class _Decoded:
 
 
 @dataclass(frozen=True)
+class _Passed:
+    """A frame that need not be restored."""
+
+    number: int = 0
+    pts: int = 0
+    duration: int = 0
+
+
+@dataclass(frozen=True)
 class _Restored:
+    number: int
     frame: av.VideoFrame
     before: PendingTensor
     """What was read of it, (channels, H, W)."""
@@ -72,7 +82,19 @@ class Restoration:
         options: StreamOptions,
         timing: Timing,
         report: Callable[[StreamProgress], None],
+        begins_with: int = 0,
     ) -> None:
+        """Prepare it.
+
+        Args:
+            reader: The source.
+            writer: The target.
+            restorer: What restores the frames.
+            options: How.
+            timing: When each is shown.
+            report: Called after each frame.
+            begins_with: How many frames are not restored, since the writer has them.
+        """
         self._reader, self._writer, self._restorer = reader, writer, restorer
         self._timing = timing
         self._report = report
@@ -87,12 +109,14 @@ class Restoration:
         )
         self._streams = DeviceStreams(restorer.device)
         self._cores = torch.get_num_threads()
-        self._decoded: Channel[_Decoded | Packet[Stream]] = Channel(options.queue_size)
+        self._begins_with, self._frames_read = begins_with, 0
+        self._decoded: Channel[_Decoded | _Passed | Packet[Stream]] = Channel(options.queue_size)
         groups = max(1, options.queue_size // 2 // restorer.multiplier)
-        self._finished: Channel[_Restored | Packet[Stream]] = Channel(groups)
+        self._finished: Channel[_Restored | _Passed | Packet[Stream]] = Channel(groups)
         self._failure: BaseException | None = None
         self._frames_done = self._frames_made = 0
         self._first_pts: int | None = None
+        self._passed: _Passed | None = None
         self._started_at = monotonic()
 
     def run(self) -> bool:
@@ -128,7 +152,10 @@ class Restoration:
                 for item in self._decoded:
                     if isinstance(item, Packet):
                         self._finished.put(item)
+                    elif isinstance(item, _Passed):
+                        self._pass(item)
                     else:
+                        self._count_passed(item.frame.pts or 0)
                         self._restore(self._windows.push(item.frame, item.picture))
                 self._restore(self._windows.flush())
         except KeyboardInterrupt:
@@ -141,29 +168,54 @@ class Restoration:
             if not self._reader.wants(frame):
                 continue
             self._restore_one(frame, window)
-            self._frames_done += 1
-            self._report(
-                StreamProgress(
-                    frames_done=self._frames_done,
-                    frames_expected=self._reader.facts.frames_expected,
-                    seconds_elapsed=monotonic() - self._started_at,
-                )
+            self._tell()
+
+    def _pass(self, item: _Passed) -> None:
+        """Leave a frame to the writer."""
+        self._count_passed(item.pts)
+        self._passed = item
+        self._finished.put(_Passed(self._frames_done))
+        self._tell()
+
+    def _count_passed(self, next_pts: int) -> None:
+        """Count what is shown of the frame that was left to the writer last."""
+        if self._passed is not None:
+            self._frames_made += len(self._shown(self._passed.pts, self._passed.duration, next_pts))
+        self._passed = None
+
+    def _tell(self) -> None:
+        """Report that one more frame is done."""
+        self._frames_done += 1
+        if self._frames_done <= self._begins_with:
+            self._started_at = monotonic()
+        self._report(
+            StreamProgress(
+                frames_done=self._frames_done,
+                frames_expected=self._reader.facts.frames_expected,
+                seconds_elapsed=monotonic() - self._started_at,
+                frames_kept=min(self._frames_done, self._begins_with),
             )
+        )
 
     def _restore_one(self, frame: av.VideoFrame, window: torch.Tensor) -> None:
-        pts = frame.pts or 0
+        """Restore a frame, or leave it to the writer if that has it."""
+        shown = self._shown(frame.pts or 0, frame.duration, self._windows.next_pts)
+        self._frames_made += len(shown)
+        if self._frames_done < self._begins_with:
+            self._finished.put(_Passed(self._frames_done))
+            return
+        if not shown:  # it is too short for the rate that is wanted
+            return
+        restored = self._restorer.restore(window, self._reader.first_number + self._frames_done)
+        before = self._streams.pending(window[self._restorer.radius])
+        pictures = self._streams.pending(restored)
+        self._finished.put(_Restored(self._frames_done, frame, before, pictures, shown))
+
+    def _shown(self, pts: int, duration: int, next_pts: int | None) -> list[ShownMoment]:
+        """Which moments of a frame are shown, and when; frames come in order."""
         if self._first_pts is None:
             self._first_pts = pts
-        shown = self._timing.shown(
-            self._reader.facts, pts, frame.duration, self._windows.next_pts, self._first_pts
-        )
-        if not shown:  # too short for the rate that is wanted
-            return
-        number = self._reader.first_number + self._frames_done
-        restored = self._restorer.restore(window, number)
-        before = self._streams.pending(window[self._restorer.radius])
-        self._finished.put(_Restored(frame, before, self._streams.pending(restored), shown))
-        self._frames_made += len(shown)
+        return self._timing.shown(self._reader.facts, pts, duration, next_pts, self._first_pts)
 
     def _decode(self) -> None:
         try:
@@ -186,6 +238,8 @@ class Restoration:
                 for item in self._finished:
                     if isinstance(item, Packet):
                         self._writer.write_packet(item)
+                    elif isinstance(item, _Passed):
+                        self._writer.pass_frame(item.number)
                     else:
                         self._write(item)
                         frame_done()
@@ -195,10 +249,16 @@ class Restoration:
         except BaseException as error:  # raised in the caller's thread
             self._fail(error)
 
-    def _read(self, frame: av.VideoFrame) -> _Decoded:
+    def _read(self, frame: av.VideoFrame) -> _Decoded | _Passed:
+        if self._reader.wants(frame):
+            self._frames_read += 1
+            # The last ones before those that are restored are in their windows.
+            if self._frames_read <= self._begins_with - self._restorer.radius:
+                return _Passed(pts=frame.pts or 0, duration=frame.duration)
         return _Decoded(frame, self._streams.pending(self._coding.read(frame)))
 
     def _write(self, item: _Restored) -> None:
+        self._writer.source_frame = item.number
         indices = [each.moment for each in item.shown]
         planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken(), indices)
         for each, moment in zip(planes, item.shown, strict=True):
