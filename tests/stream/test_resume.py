@@ -255,6 +255,15 @@ def test_a_whole_run_leaves_nothing(tmp_path, source):
     assert files_of(tmp_path) == {"in.mkv", "out.mkv"}
 
 
+@pytest.mark.parametrize("name", ["夏" * 83 + ".mkv", "x" * 251 + ".mkv"])
+def test_a_name_as_long_as_names_may_be_can_be_noted(tmp_path, source, name):
+    target = tmp_path / name
+    stopped = run(source, target, Mean(stop_at(20)), codec="ffv1", resume=GOES_ON)
+    assert stopped.interrupted
+    assert run(source, target, codec="ffv1", resume=GOES_ON).frames_out == COUNT
+    assert files_of(tmp_path) == {"in.mkv", name}
+
+
 def test_less_than_a_minute_of_work_is_kept_only_if_asked(tmp_path, source):
     target = tmp_path / "out.mkv"
     result = run(source, target, Mean(stop_at(20)), codec="ffv1", resume=request())

@@ -27,6 +27,8 @@ __all__ = [
 WORTH_SECONDS = 60.0
 """Work from which it is not lost unasked."""
 _SUFFIX = ".resume"
+_SQLITES_OWN = "-journal"
+"""What SQLite puts behind the name of a database for a file of its own."""
 _QUIET = frozenset({"seconds", "partial", "incomplete", "time base", "encoder's header"})
 """Facts that are no settings."""
 
@@ -34,7 +36,8 @@ _QUIET = frozenset({"seconds", "partial", "incomplete", "time base", "encoder's 
 def journal_path(target: Path) -> Path:
     """Where the notes of a target lie."""
     target = real_target(target)
-    return target.with_name(short_name(target.name, _SUFFIX))
+    name = short_name(target.name, f"{_SUFFIX}{_SQLITES_OWN}").removesuffix(_SQLITES_OWN)
+    return target.with_name(name)
 
 
 def check_begun(target: Path | str, *, goes_on: bool, overwrite: bool) -> None:
