@@ -46,6 +46,7 @@ def all_checks() -> Iterator[Check]:
     checks: dict[str, Callable[[], Iterator[Check]]] = {
         "torch": _torch,
         "backends": _backends,
+        "timings": _timings,
         "VapourSynth": _vapoursynth,
         "PyAV": _pyav,
         "OpenCV": _opencv,
@@ -92,7 +93,6 @@ def _backends() -> Iterator[Check]:
     for name, reason in choice.others.items():
         found, _, advice = reason.partition(": ")
         yield Check(f"backend {name}", None, found, advice)
-    yield from _timings()
 
 
 def _timings() -> Iterator[Check]:
