@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
@@ -17,9 +18,10 @@ from av.stream import Stream
 
 from ..errors import VideoError
 from .account import Account
+from .deinterlacing import Deinterlacer, Deinterlacing
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
 from .excerpt import ALL, Excerpt, ExcerptRequest
-from .facts import SourceFacts, facts_of, picture_track, seconds_a_unit
+from .facts import SourceFacts, facts_of, frame_rate, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
 from .late_start import LateStart
@@ -47,6 +49,9 @@ class Reader:
     files continue the first, track by track.
     """
 
+    facts: SourceFacts
+    """What is known of the pictures that are given out."""
+
     def __init__(
         self,
         path: Path | str,
@@ -54,6 +59,8 @@ class Reader:
         allow_playlist: bool = False,
         wanted: ExcerptRequest = ALL,
         radius: int = 0,
+        deinterlace: Deinterlacing | None = None,
+        near: Fraction = Fraction(0),
     ) -> None:
         """Open a source and look at its first frame.
 
@@ -63,6 +70,9 @@ class Reader:
             allow_playlist: Whether a local playlist may open what it lists.
             wanted: Which part of it is given out.
             radius: Frames around that part that are given out too; see `wants`.
+            deinterlace: How pictures are made of fields; None = frames are given out as they are.
+            near: Where reading begins, in seconds, as near as a key frame is: for a look at it,
+                times and counts are then those of no one.
 
         Raises:
             VideoError: It cannot be read, has no picture track, or no frame of it decodes; the
@@ -80,11 +90,17 @@ class Reader:
             for each in (path, *more):
                 self._containers.append(open_source(each, allow_playlist=allow_playlist))
             self.container = self._containers[0]
+            if near:
+                self._go_to(near)
             self.stream = picture_track(path, self.container)
             self._check_more(more)
             self._late = self._late_start(wanted, radius)
             self._start()
             self._excerpt = self._found(wanted, radius)
+            self._deinterlacer = None
+            if deinterlace is not None:
+                self._deinterlacer = Deinterlacer(deinterlace, self.facts)
+                self.facts = deinterlace.facts(self.facts)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -116,13 +132,19 @@ class Reader:
         return self._late.frames_before if self._late else self._excerpt.frames_before
 
     @property
+    def part_start(self) -> Fraction:
+        """When the part begins that is wanted, in seconds of the source."""
+        return Fraction(0) if self._excerpt is None else self._excerpt.origin
+
+    @property
     def ended_early(self) -> bool:
         """Whether the source ended before the part that is wanted did."""
         return self._excerpt is not None and self._excerpt.ended_early
 
     def wants(self, frame: av.VideoFrame) -> bool:
         """Whether a frame that was given out belongs to the part that is wanted."""
-        return self._excerpt is None or self._excerpt.wants(frame.pts or 0)
+        time = (frame.pts or 0) * self.facts.time_base / self._unit
+        return self._excerpt is None or self._excerpt.wants(time)
 
     def chapters(self) -> list[Chapter]:
         """The chapters, as PyAV gives them, of the part that is wanted."""
@@ -131,7 +153,8 @@ class Reader:
 
     def __iter__(self) -> Iterator[Event]:
         """Yield what comes, in order; the last one is an `End`, but for a part of the source."""
-        for event in self._excerpt or self._told():
+        events = iter(self._excerpt or self._told())
+        for event in self._deinterlacer.of(events) if self._deinterlacer else events:
             yield self._converted(event) if isinstance(event, Picture) else event
 
     def _told(self) -> Iterator[Event]:
@@ -149,7 +172,7 @@ class Reader:
 
     def _held_until(self, until: Fraction | None) -> Iterator[Picture]:
         """Show the last picture once more wherever one could not be decoded."""
-        step = max(1, round(1 / (self.facts.frame_rate * self._unit)))
+        step = max(1, round(1 / (frame_rate(self.stream) * self._unit)))
         for time in self.account.due(until):
             frame = self._holder.once_more(round(time / self._unit), step)
             if frame is not None:
@@ -178,7 +201,9 @@ class Reader:
         self._delay_to_zero(first, early)
         if self._late is not None:
             self._late.arm()
-        self.facts = facts_of(self.container, self.stream, first.frame, first.pixel_shape)
+        self.facts: SourceFacts = facts_of(
+            self.container, self.stream, first.frame, first.pixel_shape
+        )
         self._holder = FrameHolder()
         self._fitter = FrameFitter(self.facts.width, self.facts.height)
         if self.single:
@@ -186,6 +211,12 @@ class Reader:
                 self.path, self.container, self.stream, first_time(self.container)
             )
         self._events: Iterator[Event] = chain(early, events)
+
+    def _go_to(self, seconds: Fraction) -> None:
+        """Go to a place in the source, or stay where it cannot be gone to."""
+        start = first_time(self.container) or Fraction(0)
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self.container.seek(int((start + seconds) * av.time_base))
 
     def _late_start(self, wanted: ExcerptRequest, radius: int) -> LateStart | None:
         """What passes packets over that need not be decoded; None = all are, to count frames."""
