@@ -74,9 +74,35 @@ def test_a_compiled_model_is_kept_and_found_again(cache, make_source, monkeypatc
 @pytest.mark.usefixtures("needs_openvino")
 def test_a_size_that_it_cannot_run_is_an_error_of_one_line(cache, make_source):
     network = compile_network(make_source("dblrgan"), "openvino", CPU, torch.float32, cache)
-    with pytest.raises(EngineError, match=r"^openvino failed to run dblrgan at 16x16: .*eager'$"):
+    with pytest.raises(
+        EngineError, match=r"^openvino failed to run dblrgan at 16x16: .*shape.*eager'$"
+    ):
         network(torch.rand(1, 4, 16, 16))
     assert network(torch.rand(1, 5, 16, 16)).shape == (1, 1, 16, 16)
+
+
+class Request:
+    """In place of OpenVINO's: fails as it does."""
+
+    def __init__(self, text):
+        self._text = text
+
+    def create_infer_request(self):
+        return self
+
+    def set_input_tensor(self, tensor):
+        raise RuntimeError(f"Exception from src/request.cpp:117:\nCheck failed\n{self._text}\n\n")
+
+
+def test_errors_tell_the_cause_and_where_memory_ran_out(monkeypatch):
+    monkeypatch.setattr(backend, "_view", lambda tensor: tensor)
+    with pytest.raises(EngineError) as error:
+        backend._Requests(Request("the shape conflicts"), "net").run(torch.zeros(1, 5, 9, 8))
+    assert str(error.value) == (
+        "openvino failed to run net at 8x9: the shape conflicts; use backend='eager'"
+    )
+    with pytest.raises(MemoryError, match="bad_alloc"):  # on which tiles are made smaller
+        backend._Requests(Request("std::bad_alloc"), "net").run(torch.zeros(1, 5, 9, 8))
 
 
 # How "auto" decides, with stand-ins

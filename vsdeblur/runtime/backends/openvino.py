@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import EngineError, first_line
+from ...errors import EngineError
 from ..network import Network, NetworkSource
 from ..quiet import stdout_to_stderr
 from .engine_cache import EngineCache, code_digest
@@ -28,6 +28,8 @@ __all__ = ["compile_openvino", "openvino_device_name", "openvino_obstacle", "ope
 INSTALL = "pip install 'vsdeblur[openvino]'"
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
 """OpenVINO's names of what it computes in."""
+OUT_OF_MEMORY = ("bad_alloc", "DefaultCPUAllocator", "out of memory")
+"""What its errors, and PyTorch's, say where memory ran out."""
 ON_PROCESSORS = {torch.bfloat16: torch.float16}
 """What graphics and neural processors compute in, where a CPU would in bfloat16."""
 
@@ -86,7 +88,7 @@ def compile_openvino(
             compiled = _kept(source, properties, cache, processor)
         except RuntimeError as error:
             raise EngineError(
-                f"openvino cannot compile {source.name} for {processor}: {first_line(error)}; "
+                f"openvino cannot compile {source.name} for {processor}: {_reason(error)}; "
                 "use backend='eager'"
             ) from error
         network = _Requests(compiled, source.name).run
@@ -171,7 +173,8 @@ class _Requests:
         """(N, T, H, W) -> (N, C, H, W), float32.
 
         Raises:
-            EngineError: The run fails.
+            MemoryError: It runs out: smaller tiles may fit.
+            EngineError: The run fails otherwise.
         """
         try:
             request = self._idle.pop()
@@ -180,9 +183,11 @@ class _Requests:
         try:
             return self._infer(request, frames.detach().float().contiguous())
         except RuntimeError as error:
+            if any(text in str(error) for text in OUT_OF_MEMORY):
+                raise MemoryError(_reason(error)) from error
             raise EngineError(
                 f"openvino failed to run {self._name} at {frames.shape[3]}x{frames.shape[2]}: "
-                f"{first_line(error)}; use backend='eager'"
+                f"{_reason(error)}; use backend='eager'"
             ) from error
         finally:
             self._idle.append(request)
@@ -207,6 +212,12 @@ class _Requests:
         output = torch.from_numpy(request.get_output_tensor().data.copy())
         self._shapes[frames.shape] = tuple(output.shape)
         return output
+
+
+def _reason(error: Exception) -> str:
+    """What OpenVINO says in the end: before that it names places in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def _view(tensor: Tensor) -> Any:  # noqa: ANN401
