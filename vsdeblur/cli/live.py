@@ -143,7 +143,7 @@ def _run(
     metrics: int | None,
 ) -> int:
     from ..stream import live as stream
-    from ..stream.live.metrics import serve_metrics
+    from ..stream.live.watching.metrics import serve_metrics
 
     console, clock = Console(stderr=True), stream.Clock()
     journal = stream.Journal(partial(_say, console), secrets)

@@ -10,7 +10,7 @@ import pytest
 from vsdeblur.errors import VideoError
 from vsdeblur.stream.live import TrialSource
 from vsdeblur.stream.live.clock import Clock
-from vsdeblur.stream.live.pauses import next_pause
+from vsdeblur.stream.live.ends.pauses import next_pause
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from .clock import Clock
 from .form import Form
 from .frames import Window
 from .job import Job, Planes, without_gone
-from .journal import Journal
 from .levels import LiveFilter
-from .meter import Meter
 from .policy import PolicyRules, PolicyState, Sample, after_sample, first_state, probe_level
 from .queues import DropQueue
+from .watching.journal import Journal
+from .watching.meter import Meter
 
 __all__ = ["Worker"]
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event, Thread
 
-from ...errors import VideoError
-from ..encoder import encoder_named
-from .clock import Clock
-from .coder import CodedPicture
-from .connection import UNIT
-from .form import Form
-from .job import Beside, Finished
-from .journal import Journal
+from ....errors import VideoError
+from ...encoder import encoder_named
+from ..clock import Clock
+from ..coder import CodedPicture
+from ..connection import UNIT
+from ..form import Form
+from ..job import Beside, Finished
+from ..queues import DropQueue
+from ..settings import LiveOptions
+from ..watching.journal import Journal
+from ..watching.meter import OutputMeter
 from .live_writer import LiveWriter
-from .meter import OutputMeter
 from .pauses import next_pause
-from .queues import DropQueue
-from .settings import LiveOptions
 from .target import LiveTarget
 
 __all__ = ["Outgoing", "Sender", "SenderItem"]

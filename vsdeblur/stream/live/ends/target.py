@@ -16,15 +16,15 @@ from typing import Any
 import av
 from av.container import OutputContainer
 
-from ...errors import OptionError, VideoError
-from ..containers import container_of
-from ..encoder import encoder_named
-from ..outlet import check_streamable
-from ..paths import check_paths, free_name, is_stream
-from ..source import one_line, protocols_for
+from ....errors import OptionError, VideoError
+from ...containers import container_of
+from ...encoder import encoder_named
+from ...outlet import check_streamable
+from ...paths import check_paths, free_name, is_stream
+from ...source import one_line, protocols_for
+from ..clock import Clock
+from ..settings import LiveOptions
 from .addresses import Address, check_carried
-from .clock import Clock
-from .settings import LiveOptions
 
 __all__ = ["LiveTarget", "PipeMouth", "make_targets"]
 

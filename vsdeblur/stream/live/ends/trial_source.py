@@ -17,7 +17,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from .clock import Clock
+from ..clock import Clock
 from .sources import PipeEnd, open_bytes
 from .target import PipeMouth
 

@@ -11,11 +11,11 @@ from typing import Protocol
 import av
 from av.container import InputContainer
 
-from ...errors import OptionError, VideoError
-from ..source import is_pipe, one_line, open_source, single_formats
+from ....errors import OptionError, VideoError
+from ...source import is_pipe, one_line, open_source, single_formats
+from ..clock import Clock
+from ..settings import LiveOptions
 from .addresses import Address, check_carried
-from .clock import Clock
-from .settings import LiveOptions
 
 __all__ = ["LiveSource", "NoAnswerError", "PipeEnd", "open_bytes", "source_for"]
 
