@@ -21,8 +21,8 @@ import pytest
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream.live import Clock
-from vsdeblur.stream.live.ends.sources import PipeEnd, open_bytes
-from vsdeblur.stream.live.ends.target import PipeMouth
+from vsdeblur.stream.live.ends.pipes import PipeEnd, PipeMouth
+from vsdeblur.stream.live.ends.sources import open_bytes
 
 HOURS = float(os.environ.get("VSDEBLUR_SOAK_HOURS", "2"))
 RATE, SOUND_RATE, LOOP = 2, 8000, 16

@@ -18,8 +18,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from ..clock import Clock
-from .sources import PipeEnd, open_bytes
-from .target import PipeMouth
+from .pipes import PipeEnd, PipeMouth
+from .sources import open_bytes
 
 __all__ = ["TrialSource"]
 
