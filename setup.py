@@ -30,7 +30,6 @@ EVALUATE = [
     "torchmetrics>=1.4",
     "scikit-image>=0.25",
     "opencv-python-headless>=4.10",
-    "jinja2>=3.1",
 ]
 TRAIN = ["lightning-fabric>=2.5", "opencv-python-headless>=4.10", "tensorboard>=2.18"]
 SEQUENCE = ["opencv-python-headless>=4.10"]
@@ -39,6 +38,8 @@ EXPORT = ["onnx>=1.18", "onnxscript>=0.7"]
 TRT_RTX = ["tensorrt-rtx>=1.6", *EXPORT]
 # Torch-TensorRT, for all NVIDIA cards, holds PyTorch at the version that it was made for.
 TRT = ["torch-tensorrt>=2.13"]
+# Live streams tell Prometheus how they do.
+METRICS = ["prometheus-client>=0.20"]
 PERCEPTUAL = ["torchvision>=0.26"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
@@ -56,6 +57,8 @@ setup(
         "vsdeblur": [
             "py.typed",
             "benchmark/*.vpy",
+            "demo/*.vpy",
+            "preview/*.html",
             "train/recipes/*.toml",
             "evaluate/report/*.html",
             "evaluate/report/*.toml",
@@ -75,6 +78,7 @@ setup(
         "platformdirs>=4.3",
         "tifffile>=2024.8",
         "filelock>=3.16",
+        "jinja2>=3.1",
     ],
     extras_require={
         "train": TRAIN,
@@ -85,12 +89,14 @@ setup(
         "trt-rtx": TRT_RTX,
         "trt": TRT,
         "perceptual": PERCEPTUAL,
+        "metrics": METRICS,
         "heif": ["pillow-heif>=1.0"],
         "dev": [
             *TRAIN,
             *EVALUATE,
             *DEMO,
             *TRT_RTX,
+            *METRICS,
             "onnxruntime>=1.22",
             "pytest>=8",
             "playwright>=1.50",

@@ -1,5 +1,5 @@
-# Sourced by demo and test: finds a Python, makes .venv, installs the package in it, once.
-# Afterwards $PYTHON and $VENV are set and `vspipe` works.
+# Sourced by the other scripts: finds a Python, makes .venv, installs the package in it, once.
+# Afterwards $PYTHON is set and `vspipe` works.
 
 VENV=$ROOT/.venv
 EXTRAS=dev
@@ -50,5 +50,38 @@ set_up() {
     export PATH=$VENV/bin:$PATH
     if [ ! -d "$XDG_CONFIG_HOME" ]; then
         "$VENV/bin/vapoursynth" config >&2 || fail "vapoursynth config failed"
+    fi
+}
+
+# The Python that has PyTorch, on a machine where nothing can be installed.
+find_torch() {
+    local candidate
+    for candidate in python3 python python3.14 python3.13 python3.12; do
+        if "$candidate" -c 'import importlib.util as u, sys
+sys.exit(sys.version_info < (3, 12) or u.find_spec("torch") is None)' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# As set_up; but where scripts/prepare_card has laid out .gpu and there is no .venv, as on a machine
+# with a card and no network, the checkout runs as it lies, with the wheels that came along.
+set_up_here() {
+    local site=$ROOT/.gpu/site wheels
+    if [ -d "$VENV" ] || [ ! -d "$ROOT/.gpu" ]; then set_up; return; fi
+    PYTHON=$(find_torch) || fail "no Python 3.12 or newer with PyTorch found"
+    wheels=("$ROOT"/.gpu/wheels/*.whl)
+    if [ ! -d "$site" ] && [ -e "${wheels[0]}" ]; then
+        "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$site" \
+            "${wheels[@]}" >&2 ||
+            fail "the wheels in .gpu cannot be installed; the lines above say why"
+    fi
+    export PYTHONPATH=$ROOT:$site${PYTHONPATH:+:$PYTHONPATH} PATH=$site/bin:$PATH
+    export XDG_CONFIG_HOME=$ROOT/.gpu/config PYTHONUNBUFFERED=1
+    if [ -x "$site/bin/vapoursynth" ] && [ ! -d "$XDG_CONFIG_HOME" ]; then
+        "$PYTHON" "$site/bin/vapoursynth" config >&2 ||
+            echo "vspipe will not run: vapoursynth config failed" >&2
     fi
 }

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 import torch
-from demo_clip import Frame, blurred_frame
 from PIL import Image
 from torch import Tensor
 
 from vsdeblur import load_restorer
+from vsdeblur.demo.clip import Frame, blurred_frame
 from vsdeblur.restorers.brmr.restorer import BRMRRestorer
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"

@@ -1,4 +1,4 @@
-"""Writes what README.md and docs/ say of the manifest, the imports and the measured speed.
+"""Writes what README.md and docs/ say of the manifest, the command, the imports and the speed.
 
 Each part lies between two marks, `<!-- NAME: written by scripts/update_readme.py -->` and
 `<!-- end of NAME -->`, in whatever page wants it; docs/house.svg is drawn too.
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import draw_house
+from command_page import command_sections
 
 from vsdeblur.manifest import FilterFacts, ModelFacts, Parameter, load_manifest
 
@@ -46,6 +47,7 @@ def with_tables(text: str) -> str:
 def part(name: str) -> str:
     """What stands between the marks of that name."""
     parts = {
+        "commands": command_sections,
         "which filter": which_filter,
         "filters": filter_sections,
         "rooms": rooms,

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import av
+import plain_clips
 import pytest
 import torch
 
@@ -78,3 +79,26 @@ def test_data_and_types_are_in_the_wheel(installed):
     for name in ("published.toml", "report.html"):
         assert (installed / "vsdeblur/evaluate/report" / name).exists()
     assert (installed / "vsdeblur/py.typed").exists()
+    assert (installed / "vsdeblur/preview/page.html").exists()
+    assert (installed / "vsdeblur/demo/restore.vpy").exists()
+
+
+def test_a_preview_is_made_by_the_installed_package(installed, tmp_path):
+    clip = plain_clips.write_clip(tmp_path / "in.mkv", count=3)
+    page = tmp_path / "page.html"
+    code = "from vsdeblur.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    done = python(
+        installed,
+        code,
+        "preview",
+        clip,
+        "--at",
+        "0",
+        "--out",
+        page,
+        "--no-browser",
+        "--device",
+        "cpu",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "vsdeblur preview" in page.read_text(encoding="utf-8")

@@ -9,6 +9,8 @@ import draw_house
 import pytest
 import update_readme
 
+from vsdeblur.cli.main import app
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -65,6 +67,14 @@ def test_every_page_can_be_reached_from_the_readme():
         targets = {(page.parent / link.partition("#")[0]).resolve() for link in links_of(page)}
         waiting += [each for each in PAGES if each.resolve() in targets and each not in reached]
     assert reached == set(PAGES)
+
+
+def test_every_command_is_on_its_page():
+    text = text_of(ROOT / "docs/command.md")
+    for name, command in app.commands.items():
+        assert re.search(rf"^## vsdeblur {name}\b", text, re.MULTILINE)
+        for parameter in getattr(command, "params", []):
+            assert all(f"`{option}" in text for option in parameter.opts if option[:2] == "--")
 
 
 def test_the_readme_is_short():

@@ -89,7 +89,7 @@ def test_restore_vpy_pipes_every_frame_and_nothing_else(vspipe, tmp_path):
             picture = (torch.rand(48, 64, 3) * 255).byte().numpy()
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    done = vspipe("-c", "y4m", "-a", f"source={clip}", ROOT / "scripts/restore.vpy", "-")
+    done = vspipe("-c", "y4m", "-a", f"source={clip}", ROOT / "vsdeblur/demo/restore.vpy", "-")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"YUV4MPEG2 ")
     header, *frames = done.stdout.split(b"FRAME\n")
@@ -98,7 +98,7 @@ def test_restore_vpy_pipes_every_frame_and_nothing_else(vspipe, tmp_path):
 
 
 def test_restore_vpy_says_what_it_needs(vspipe):
-    done = vspipe("-c", "y4m", ROOT / "scripts/restore.vpy", "-")
+    done = vspipe("-c", "y4m", ROOT / "vsdeblur/demo/restore.vpy", "-")
     assert done.returncode != 0
     assert b"give the clip with: vspipe -a source=" in done.stderr
 

@@ -8,6 +8,7 @@
   * UnsupportedClipError     the clip's format or size does not suit the filter
   * VideoError               a file could not be read or written
   * DataError                training material is missing or damaged
+  * TrainingError            a training run went wrong
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceError",
     "EngineError",
     "OptionError",
+    "TrainingError",
     "UnsupportedClipError",
     "VideoError",
     "WeightsError",
@@ -55,6 +57,10 @@ class VideoError(DeblurError):
 
 class DataError(DeblurError):
     """Training material is missing or damaged."""
+
+
+class TrainingError(DeblurError):
+    """A training run went wrong, such as diverged."""
 
 
 def first_line(error: Exception) -> str:

@@ -1,17 +1,24 @@
 """The benchmark: rows, their figures, their commands, and what is said where one is missing."""
 
+import contextlib
 import dataclasses
 import json
+import signal
 import stat
+import time
 from pathlib import Path
 
+import av
 import pytest
 import torch
 
-from vsdeblur.benchmark import networks, pipes, rows
+from vsdeblur import __version__
+from vsdeblur.benchmark import jobs, networks, pipes, rendering, rows
+from vsdeblur.benchmark.jobs import measure_jobs
 from vsdeblur.benchmark.networks import NetworkSpeed, measure_network, weights_for
 from vsdeblur.benchmark.pipes import pipe_command, run_pipe
-from vsdeblur.benchmark.rendering import as_json, as_markdown
+from vsdeblur.benchmark.rendering import as_json, as_markdown, machine
+from vsdeblur.benchmark.report import Report
 from vsdeblur.benchmark.rows import Case, Row, Shells, cases, measure, measure_shells
 from vsdeblur.cli.main import main
 from vsdeblur.errors import VideoError
@@ -109,6 +116,16 @@ def test_a_row_has_both_figures_and_the_command(vspipe, monkeypatch, tmp_path):
     )
 
 
+def test_a_row_is_told_as_its_figures_come(vspipe, monkeypatch, tmp_path):
+    vspipe("Output 8 frames in 2.00 seconds (4.00 fps)")
+    monkeypatch.setattr(rows, "measure_network", lambda *a, **o: SPEED)
+    told = []
+    row = measure(CASE, repeats=3, most_seconds=60, folder=tmp_path, tell=told.append)
+    assert [(r.network, r.frames_per_second) for r in told] == [(SPEED, None)] + [(SPEED, 4)] * 3
+    assert [r.missing for r in told] == ["", *[f"end to end: {n} of 3 runs" for n in (1, 2)], ""]
+    assert row == told[-1]
+
+
 def test_a_row_that_would_take_too_long_says_so(vspipe, monkeypatch, tmp_path):
     vspipe("", 1)
     monkeypatch.setattr(rows, "measure_network", lambda *a, **o: SPEED)
@@ -177,11 +194,119 @@ def test_the_shells_are_timed_in_turn(vspipe):
     assert "shell=rgb" in shells.commands[1]
 
 
+@pytest.fixture
+def row():
+    return Row(case=CASE, network=SPEED, frames_per_second=3.9, pipe="vspipe -p")
+
+
+def test_rows_are_printed_and_written_as_they_are_measured(row, tmp_path, capsys):
+    files = tmp_path / "b.json", tmp_path / "b.md"
+    begun = dataclasses.replace(row, frames_per_second=None)
+    with Report(*files) as report:
+        report.tell(begun)
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err == "network alone: 4 frames/s, share 0.50\n"
+        assert json.loads(files[0].read_text())["rows"][0]["frames_per_second"] is None
+        report.add(row)
+        assert capsys.readouterr().out == as_markdown([row], None)
+        report.add(row)
+        assert capsys.readouterr().out == as_markdown([row], None).splitlines()[-1] + "\n"
+        assert files[1].read_text() == as_markdown([row, row], None)
+        assert len(json.loads(files[0].read_text())["rows"]) == 2
+
+
+def test_a_row_that_was_begun_is_printed_when_the_benchmark_is_stopped(row, capsys):
+    begun = dataclasses.replace(row, frames_per_second=None)
+    with contextlib.suppress(KeyboardInterrupt), Report(None, None) as report:
+        report.tell(begun)
+        raise KeyboardInterrupt
+    assert capsys.readouterr().out == as_markdown([begun], None)
+
+
+def test_the_command_prints_each_row_before_the_next_is_measured(row, monkeypatch, capsys):
+    printed = []
+
+    def measured(case, **options):
+        printed.append(capsys.readouterr().out)
+        return dataclasses.replace(row, case=case)
+
+    monkeypatch.setattr(rows, "measure", measured)
+    assert main(["benchmark", "--filter", "dblrgan", "--size", "64x48"]) == 0
+    assert printed[0] == ""
+    assert [text.splitlines()[-1].split(" | ")[1] for text in printed[1:]] == ["fast", "quality"]
+
+
+def test_versions_of_what_is_not_installed_are_none(monkeypatch):
+    def none(name):
+        raise rendering.PackageNotFoundError(name)
+
+    monkeypatch.setattr(rendering, "version", none)
+    assert machine()["versions"] == f"vsdeblur {__version__}, torch none, vapoursynth none"
+
+
+@pytest.fixture
+def job(monkeypatch):
+    """Puts shell code in a job's place."""
+
+    def job(code):
+        monkeypatch.setattr(jobs, "_command", lambda clip, target, device: ["/bin/sh", "-c", code])
+
+    return job
+
+
+def test_jobs_run_side_by_side_and_in_turn(job, tmp_path, capsys):
+    job("sleep 0.2")
+    told = []
+    found = measure_jobs(
+        3, device="cpu", repeats=2, folder=tmp_path, tell=lambda count, _: told.append(count)
+    )
+    assert told == [1, 3, 1, 3]
+    assert found.ratio < 2  # one after the other it would be 3
+    with Report(None, None) as report:
+        report.add_jobs(found)
+    assert "3 side by side take 0." in capsys.readouterr().out
+
+
+def test_a_job_that_fails_is_one_line(job, tmp_path):
+    job("echo some text >&2; echo vsdeblur: error: no such thing >&2; exit 2")
+    with pytest.raises(VideoError, match=r"^a job failed: vsdeblur: error: no such thing$"):
+        measure_jobs(2, device="cpu", repeats=1, folder=tmp_path)
+
+
+def test_jobs_end_with_the_benchmark(job, tmp_path):
+    job("exec sleep 60")
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            measure_jobs(2, device="cpu", repeats=1, folder=tmp_path)
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.slow
+def test_jobs_are_restored_clips(tmp_path):
+    found = measure_jobs(2, device="cpu", repeats=1, folder=tmp_path)
+    assert found.seconds_alone > 0
+    assert found.wait_policy == "PASSIVE"
+    for number in range(2):
+        with av.open(str(tmp_path / f"restored{number}.mkv")) as container:
+            assert sum(1 for _ in container.decode(video=0)) == jobs.FRAMES
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         (["--size", "big"], "unknown size 'big'; choose one of: 360p, 720p, 1080p, 4K, or WxH"),
         (["--json", "none/there.json"], "there is no folder 'none'"),
+        (["--jobs", "1"], "Invalid value for '--jobs'"),
         (["--repeats", "3"], "Invalid value for '--repeats'"),
     ],
 )

@@ -137,7 +137,8 @@ def test_a_signal_ends_the_job_with_a_playable_file(capfd, tmp_path, clip, resto
     assert status == 128 + number
     assert "stopped; " in err
     assert "and plays" in err
-    assert 1 <= frames_in(tmp_path / "out.mkv") <= 7
+    assert 1 <= frames_in(tmp_path / "out.incomplete.mkv") <= 7
+    assert not (tmp_path / "out.mkv").exists()
     assert not list(tmp_path.glob(".*"))
 
 

@@ -1,51 +1,24 @@
-"""The page in a headless browser, without a network.
+"""The page in a headless browser, without a network."""
 
-The browser is the one that VSDEBLUR_BROWSER names, one on the PATH, or Playwright's own.
-"""
-
-import os
-import shutil
-
+import browsers
 import pytest
 
 from vsdeblur.evaluate.report.page import html_report
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
-
 
 @pytest.fixture(scope="module")
 def browser():
-    named = os.environ.get("VSDEBLUR_BROWSER")
-    found = named or next((path for path in map(shutil.which, NAMES) if path), None)
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=found)
-        except sync_api.Error as error:
-            if named:
-                raise
-            pytest.skip(f"no browser: set VSDEBLUR_BROWSER ({str(error).splitlines()[0]})")
+    with browsers.headless_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser, evaluated, tmp_path):
-    """The report of two videos, opened without a network; it may neither complain nor load."""
+    """The report of two videos."""
     file = tmp_path / "report.html"
     file.write_text(html_report(*evaluated()), encoding="utf-8")
-    context = browser.new_context(offline=True)
-    page = context.new_page()
-    complaints, requests = [], []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(file.as_uri())
-    yield page
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
-    context.close()
+    with browsers.opened(browser, file) as page:
+        yield page
 
 
 def clip(page):

@@ -299,10 +299,10 @@ def test_nothing_is_printed_to_stdout(make_noise, frames_of, tiny_brmr, capfd):
 
 
 @pytest.mark.needs_gpu
-def test_cuda_gives_the_cpus_picture(make_noise, brmr_options, planes_of):
+def test_cuda_gives_the_cpus_picture(make_noise, planes_of):
+    # With the packaged weights: those made here change a picture by 15 times its range, and half
+    # precision is a thousandth of that off. Without rounds of mining: a window may be another one.
     clip = make_noise(vs.RGBS, 256, 128, length=1).std.BoxBlur(hradius=3, vradius=3)
-    options = brmr_options | {"max_iterations": 0}
-    expected = planes_of(brmr(clip, **options).get_frame(0))
-    on_cuda = options | {"device": "cuda", "precision": "auto"}
-    restored = planes_of(brmr(clip, **on_cuda).get_frame(0))
-    np.testing.assert_allclose(restored, expected, rtol=0, atol=4 / 255)
+    expected = planes_of(brmr(clip, device="cpu", precision="fp32", max_iterations=0).get_frame(0))
+    restored = planes_of(brmr(clip, device="cuda", max_iterations=0).get_frame(0))
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=1 / 255)

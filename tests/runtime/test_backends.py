@@ -155,14 +155,13 @@ def test_inductor_says_why_it_cannot_compile(text, reason):
     assert inductor._reason(RuntimeError(text)) == reason
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 @pytest.mark.parametrize(
     ("name", "kept"),
     [("brmr-fast", True), ("sequence", True), ("sequence-tile", True), ("dblrgan", False)],
 )
-def test_what_is_measured_is_not_rounded_first(make_source, name, kept):
-    source = make_source(name)
-    assert (source.input_dtype(torch.bfloat16) is torch.float32) == kept
-    assert source.input_dtype(torch.float16) is torch.float16
+def test_what_is_measured_is_not_rounded_first(make_source, name, kept, dtype):
+    assert make_source(name).input_dtype(dtype) is (torch.float32 if kept else dtype)
 
 
 def test_eager_measures_blur_in_float32(cache, make_source):

@@ -9,6 +9,7 @@ import torch
 from vsdeblur.manifest import load_manifest
 from vsdeblur.models import MODELS
 from vsdeblur.restorers.loading import load_parts
+from vsdeblur.runtime.backends.eager import compile_eager
 from vsdeblur.runtime.compile import compile_network
 
 data = pytest.importorskip("skimage.data")
@@ -72,6 +73,18 @@ def test_half_precision_is_near(source, name, model, part, picture, dtype, heigh
     frames = photograph(picture, generator.channels, height, width)
     half = copy.deepcopy(generator.module).to(dtype)
     assert psnr(generator.module(frames), half(frames.to(dtype))) >= LEAST
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.1])
+def test_float16_changes_a_picture_of_little_contrast_as_float32_does(source, cache, contrast):
+    generator = source("brmr", "fast", "g_image")
+    # Smooth, as blurred pictures are, and in the half of the range where float16 is coarsest.
+    picture = photograph("astronaut", 3, 48, 48).mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    blurred = torch.nn.functional.avg_pool2d(picture, (1, 9), 1, (0, 4))
+    flat = 0.6 + contrast * (blurred - blurred.mean())
+    expected = copy.deepcopy(generator.module)(flat)
+    changed = compile_eager(generator, torch.device("cpu"), torch.float16, cache)(flat)
+    assert (changed - expected).norm() <= 0.01 * expected.norm()
 
 
 @pytest.mark.needs_gpu

@@ -82,11 +82,12 @@ def _write_clip(
     sound_at=None,
     subtitles=None,
     container_setup=None,
+    container_options=None,
 ):
     """Write a lossless clip of noise; `setup` may change the stream before it is opened."""
     frames = frames or [_noise_frame(i, size, pix_fmt) for i in range(count)]
     options = LOSSLESS.get(codec, {}) if options is None else options
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options)
         stream.width, stream.height = frames[0].width, frames[0].height
         stream.pix_fmt = pix_fmt

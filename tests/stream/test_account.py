@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from vsdeblur.stream.account import Account, Promise
+from vsdeblur.stream.account import Account
 from vsdeblur.stream.events import Change, End, Gap, GapReason, Picture
+from vsdeblur.stream.promise import Promise
 
 FRAME = Fraction(1, 25)
 

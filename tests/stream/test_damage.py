@@ -1,5 +1,7 @@
 """Damaged files: what can be read is."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -65,3 +67,28 @@ def test_restoring_goes_on_after_a_change_of_size(tmp_path, write_clip, read_cli
     assert len(frames) == 8
     assert "picture changes from 64x48 yuv420p to 96x64 yuv420p" in result.warnings[0]
     assert "at 0:00:00.16; the pictures are fitted to the first" in result.warnings[0]
+
+
+def test_a_broadcast_that_becomes_wider_is_fitted_from_that_frame_on(
+    tmp_path, write_clip, read_clip, restored
+):
+    parts = []
+    for name, ratio in (("a.ts", 1), ("b.ts", 2)):
+
+        def shape(stream, ratio=ratio):
+            stream.codec_context.sample_aspect_ratio = Fraction(ratio)
+
+        whites = [av.VideoFrame(64, 48, "yuv420p") for _ in range(4)]
+        for frame in whites:
+            for plane, value in zip(frame.planes, (235, 128, 128), strict=True):
+                plane.update(bytes([value]) * plane.buffer_size)
+        parts.append(write_clip(tmp_path / name, frames=whites, setup=shape))
+    source = tmp_path / "in.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    target, result = restored(source, X264, suffix=".mkv")
+    assert "changes from 64x48 yuv420p with pixels of 1:1 to 64x48 yuv420p with pixels of 2:1 at " \
+        "0:00:00.16" in result.warnings[0]  # fmt: skip
+    tops = [int(frame.planes[0][:12].mean()) for frame in read_clip(target)]
+    middles = [int(frame.planes[0][13:35].mean()) for frame in read_clip(target)]
+    assert tops == [235] * 4 + [16] * 4
+    assert middles == [235] * 8

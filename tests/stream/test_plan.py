@@ -92,7 +92,7 @@ def test_text_that_no_form_of_fits_is_refused(tmp_path, clip, write_clip, make_r
     words = tmp_path / "words.srt"
     words.write_text("1\n00:00:00,040 --> 00:00:00,200\nBonjour\n\n", encoding="utf-8")
     source = write_clip(tmp_path / "in.mkv", subtitles=words)
-    with pytest.raises(VideoError, match=r"\(srt\) cannot be stored in mpegts; write \.mkv"):
+    with pytest.raises(VideoError, match=r"\(srt, fra\) cannot be stored in mpegts; write \.mkv"):
         restore_file(source, tmp_path / "out.ts", make_restorer(), X264)
 
 
@@ -233,13 +233,58 @@ def test_alpha_is_kept_where_the_encoder_can(
     assert np.abs(alpha - kept).max() <= 1
 
 
-def test_alpha_that_is_lost_is_named(tmp_path, write_clip, noise_frame, restored, caplog):
+@pytest.fixture
+def see_through(tmp_path, write_clip, noise_frame):
     frames = [noise_frame(0, (64, 48), "rgba")]
-    source = write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgba", frames=frames, options={})
+    return write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgba", frames=frames, options={})
+
+
+@pytest.mark.parametrize(
+    ("suffix", "keepers"),
+    [
+        (".mp4", "ffv1 to .mkv, or prores_ks to .mov"),
+        (".mkv", "ffv1 or libvpx-vp9"),
+        (".mov", "prores_ks"),
+    ],
+)
+def test_alpha_is_not_lost_unasked(tmp_path, see_through, make_restorer, suffix, keepers):
+    with pytest.raises(VideoError) as refused:
+        restore_file(see_through, tmp_path / f"out{suffix}", make_restorer(), X264)
+    assert str(refused.value) == (
+        f"libx264 cannot keep alpha; use --codec {keepers}, or allow losing it with --drop"
+    )
+
+
+@pytest.mark.parametrize("allowed", [{"drop": True}, {"pixel_format": "yuv444p"}])
+def test_alpha_that_may_be_lost_is_named(see_through, restored, caplog, allowed):
+    restored(see_through, StreamOptions(preset="ultrafast", **allowed))
+    assert "libx264 cannot keep alpha, which is lost; prores_ks can" in caplog.text
+
+
+def test_alpha_that_nothing_shows_through_is_no_reason_to_refuse(
+    tmp_path, write_clip, noise_frame, restored, caplog
+):
+    opaque = av.VideoFrame.from_ndarray(np.full((48, 64, 4), 255, np.uint8), format="rgba")
+    source = write_clip(
+        tmp_path / "in.mov", codec="png", pix_fmt="rgba", frames=[opaque], options={}
+    )
     restored(source, X264)
-    assert (
-        "libx264 cannot keep alpha, which is lost; ffv1, prores_ks and libvpx-vp9 can"
-        in caplog.text
+    assert "libx264 cannot keep alpha, which is lost; prores_ks can" in caplog.text
+
+
+def test_an_attachment_is_not_lost_unasked(tmp_path, write_clip, make_restorer, restored):
+    source = write_clip(
+        tmp_path / "in.mkv",
+        container_setup=lambda each: each.add_attachment("font.ttf", "font/ttf", b"letters"),
+    )
+    with pytest.raises(
+        VideoError,
+        match=r"attachment track 1 \(font\.ttf\) cannot be stored in mp4; write \.mkv, or",
+    ):
+        restore_file(source, tmp_path / "out.mp4", make_restorer(), X264)
+    _, result = restored(source, StreamOptions(preset="ultrafast", drop=True), suffix=".mp4")
+    assert result.warnings == (
+        "attachment track 1 (font.ttf) is left out: it cannot be stored in mp4",
     )
 
 

@@ -141,6 +141,12 @@ def test_the_text_says_which_precision_auto_became():
         settings_text("dblrgan", {"model": "none"}, CPU)
 
 
+@pytest.mark.parametrize("model", ["fast", "paper"])
+def test_the_text_names_the_model_that_given_weights_are_of(small_weights, model):
+    text = settings_text("dblrgan", {"weights": str(small_weights("dblrgan", model))}, CPU)
+    assert f"--model {model} " in text
+
+
 def test_the_command_takes_its_own_text_as_options(tmp_path, write_clip, fast_weights):
     source = write_clip(tmp_path / "in.mp4", count=2)
     target, again = tmp_path / "out.mkv", tmp_path / "again.mkv"

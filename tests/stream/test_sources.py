@@ -1,19 +1,29 @@
 """Sources: pipes, addresses, playlists and files that continue one another."""
 
+import contextlib
 import http.server
 import os
+import shutil
+import socket
+import subprocess
 import threading
+import time
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import pytest
+from stream.rtsp_server import rtsp_server
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream import StreamOptions, restore_file
 from vsdeblur.stream.source import open_source
 
 X264 = StreamOptions(encoder_options={"qp": "0"}, preset="ultrafast")
+
+RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+"""Where Debian's package of nginx's RTMP server puts it."""
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 
@@ -162,6 +172,90 @@ def served(tmp_path):
 def test_an_address_is_read(tmp_path, clip, served, make_restorer):
     result = restore_file(f"{served}/{clip.name}", tmp_path / "out.mp4", make_restorer(), X264)
     assert result.frames_out == 10
+
+
+def test_an_hls_playlist_from_the_network_is_read(tmp_path, write_clip, served, make_restorer):
+    options = {"qp": "0", "preset": "ultrafast", "g": "5"}  # a segment starts at a key frame
+    clip = write_clip(tmp_path / "clip.ts", count=10, options=options, sound_at=0)
+    with (
+        av.open(str(clip)) as source,
+        av.open(
+            str(tmp_path / "list.m3u8"), "w", options={"hls_time": "0.1", "hls_list_size": "0"}
+        ) as hls,
+    ):
+        tracks = [hls.add_stream_from_template(s, opaque=True) for s in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = tracks[packet.stream.index]
+                hls.mux(packet)
+    assert len(list(tmp_path.glob("list*.ts"))) > 1
+    result = restore_file(f"{served}/list.m3u8", tmp_path / "out.mp4", make_restorer(), X264)
+    assert result.frames_out == 10
+
+
+def test_what_is_no_video_is_refused_at_its_address(tmp_path, served):
+    (tmp_path / "letter.mp4").write_bytes(b"a letter" * 100)
+    with pytest.raises(VideoError, match=r"what comes from .* is no video: .*HLS playlist"):
+        open_source(f"{served}/letter.mp4")
+    with pytest.raises(VideoError, match=r"cannot open .*404 Not Found; check the address"):
+        open_source(f"{served}/nothing.mp4")
+
+
+@contextlib.contextmanager
+def rtmp_server(folder):
+    """Serve recordings by RTMP, with nginx; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    state = folder / "nginx"
+    state.mkdir()
+    config = state / "nginx.conf"
+    config.write_text(
+        f"load_module {RTMP_MODULE}; daemon off; master_process off;\n"
+        f"pid {state}/pid; error_log {state}/errors.log;\n"
+        "events {}\n"
+        f"rtmp {{ server {{ listen 127.0.0.1:{port}; "
+        f"application vod {{ play {folder}; }} }} }}\n",
+        encoding="utf-8",
+    )
+    command = [shutil.which("nginx"), "-c", str(config), "-p", str(state)]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(50):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        yield f"rtmp://127.0.0.1:{port}/vod"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_rtsp_is_read(tmp_path, write_clip, make_restorer):
+    clip = write_clip(tmp_path / "clip.ts", count=50, sound_at=0)
+    with rtsp_server(clip) as address:
+        result = restore_file(f"{address}/clip.ts", tmp_path / "out.mp4", make_restorer(), X264)
+        with pytest.raises(VideoError, match=r"404 Not Found; check the address"):
+            open_source(f"{address}/other.ts")
+    assert result.frames_out >= 49  # the server's muxer keeps the last packet
+
+
+@pytest.mark.skipif(not RTMP_MODULE.exists(), reason="needs nginx with libnginx-mod-rtmp")
+def test_rtmp_is_read(tmp_path, write_clip, make_restorer):
+    write_clip(tmp_path / "clip.flv", count=10, sound_at=0)
+    with rtmp_server(tmp_path) as address:
+        result = restore_file(f"{address}/clip.flv", tmp_path / "out.mp4", make_restorer(), X264)
+        with pytest.raises(VideoError, match=r"cannot open rtmp://.*; check the address"):
+            open_source(f"{address}/other.flv")
+    assert result.frames_out == 10
+
+
+def test_an_address_that_is_silent_is_given_up(tmp_path, monkeypatch):
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *a, **b: opened(*a, **b | {"timeout": (1.0, 1.0)}))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(VideoError, match="nothing came for too long; check the address"):
+            open_source(f"http://127.0.0.1:{port}/film.ts")
 
 
 def test_a_playlist_from_the_network_opens_no_local_file(tmp_path, clip, served, make_restorer):

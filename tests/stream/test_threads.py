@@ -6,14 +6,13 @@ import time
 import pytest
 
 from vsdeblur.errors import VideoError
-from vsdeblur.stream import StreamOptions, restore_file
-from vsdeblur.stream import pipeline as pipeline_module
+from vsdeblur.stream import StreamOptions, planning, restore_file
 from vsdeblur.stream.channel import Channel, ChannelAborted
 
 X264 = StreamOptions(encoder_options={"qp": "0"}, preset="ultrafast")
 
 
-class Recorded(pipeline_module.Reader):
+class Recorded(planning.Reader):
     latest = None
 
     def __init__(self, *paths, **options):
@@ -22,7 +21,7 @@ class Recorded(pipeline_module.Reader):
 
 
 def test_few_frames_are_held_however_slow_the_restorer(tmp_path, monkeypatch, write_clip, restored):
-    monkeypatch.setattr(pipeline_module, "Reader", Recorded)
+    monkeypatch.setattr(planning, "Reader", Recorded)
     ahead = []
 
     def slow(window):
@@ -90,7 +89,9 @@ def test_ctrl_c_leaves_a_playable_file(tmp_path, write_clip, read_clip, make_fai
     result = restore_file(source, target, restorer, X264)
     assert result.interrupted
     assert result.frames_out == 12
-    assert [f.pts for f in read_clip(target)] == [f.pts for f in read_clip(source)][:12]
+    assert not target.exists()
+    assert result.target == tmp_path / "out.incomplete.mp4"
+    assert [f.pts for f in read_clip(result.target)] == [f.pts for f in read_clip(source)][:12]
 
 
 def test_ctrl_c_before_the_first_frame_leaves_the_old_file(tmp_path, write_clip, make_failing):
@@ -155,7 +156,7 @@ def test_a_failing_encoder_stops_everyone_with_one_line(
     def refuse(self, packet):
         raise VideoError("disk full")
 
-    monkeypatch.setattr(pipeline_module.Writer, "_mux", refuse)
+    monkeypatch.setattr(planning.Writer, "_mux", refuse)
     with pytest.raises(VideoError, match="disk full"):
         restore_file(source, tmp_path / "out.mp4", make_restorer(), X264)
     assert not (tmp_path / "out.mp4").exists()
@@ -163,13 +164,13 @@ def test_a_failing_encoder_stops_everyone_with_one_line(
 
 def test_a_frame_the_encoder_swallows_is_an_error(tmp_path, monkeypatch, write_clip, make_restorer):
     source = write_clip(tmp_path / "in.mp4", count=6)
-    write_frame = pipeline_module.Writer.write_frame
+    write_frame = planning.Writer.write_frame
 
     def swallow(self, frame, planes, shown):
         if shown.pts:
             write_frame(self, frame, planes, shown)
 
-    monkeypatch.setattr(pipeline_module.Writer, "write_frame", swallow)
+    monkeypatch.setattr(planning.Writer, "write_frame", swallow)
     with pytest.raises(VideoError, match="6 frames were decoded but the encoder gave back 5"):
         restore_file(source, tmp_path / "out.mp4", make_restorer(), X264)
     assert not (tmp_path / "out.mp4").exists()

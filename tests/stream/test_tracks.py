@@ -92,3 +92,37 @@ def test_cover_art_is_copied_and_not_restored(tmp_path, write_clip, noise_frame,
     with av.open(str(target)) as container:
         covers = [s for s in container.streams.video if s.disposition & 1024]
         assert [(s.width, s.height) for s in covers] == [(80, 80)]
+
+
+PHONE = {
+    "creation_time": "2024-05-01T10:11:12.000000Z",
+    "com.apple.quicktime.creationdate": "2024-05-01T12:11:12+0200",
+    "com.apple.quicktime.make": "Apple",
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("twice", [False, True])
+def test_the_dates_of_a_phone_are_there_once(tmp_path, write_clip, restored, suffix, twice):
+    source = write_clip(
+        tmp_path / "in.mov",
+        container_setup=lambda container: container.metadata.update(PHONE),
+        container_options={"movflags": "use_metadata_tags"},
+    )
+    if not twice:  # as phones write it: the date in the header, the rest as keys
+        data = source.read_bytes()
+        source.write_bytes(data.replace(b"mdtacreation_time", b"mdtaxreation_time"))
+    target, _ = restored(source, X264, suffix=suffix)
+    with av.open(str(target)) as container:
+        assert {key: container.metadata[key] for key in PHONE} == PHONE
+        assert container.streams[0].metadata["creation_time"] == PHONE["creation_time"]
+
+
+def test_avi_has_the_date_where_it_has_one(tmp_path, write_clip, restored):
+    date = {"creation_time": PHONE["creation_time"]}
+    source = write_clip(
+        tmp_path / "in.mov", container_setup=lambda container: container.metadata.update(date)
+    )
+    target, _ = restored(source, X264, suffix=".avi")
+    with av.open(str(target)) as container:
+        assert container.metadata["date"] == PHONE["creation_time"]

@@ -75,7 +75,7 @@ def small_validation(monkeypatch):
 @pytest.fixture(autouse=True)
 def matrix_rate(monkeypatch):
     """Every start of a run measures the machine for a second, and tests start many."""
-    monkeypatch.setattr("vsdeblur.train.loop.matrix_rate", lambda *_: 1e9)
+    monkeypatch.setattr("vsdeblur.train.stage_run.matrix_rate", lambda *_: 1e9)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from vsdeblur.train.brmr.brmr_task import ImageTrainer, PatchTrainer
 from vsdeblur.train.brmr.brmr_validation import rgb_psnr
 from vsdeblur.train.brmr.colour_photos import PictureSet
 from vsdeblur.train.brmr.mining import MinedPool, mine
-from vsdeblur.train.brmr.pairs import PairPool
+from vsdeblur.train.brmr.pairs import PairPool, PairSource
 from vsdeblur.train.loop import train
 from vsdeblur.train.recipe import load_stages
 from vsdeblur.train.settings import BlurSettings, PairSettings
@@ -28,10 +28,16 @@ TINY = {"width": 4, "max_width": 8, "critic_width": 4}
 BLUR = BlurSettings(margin=32, max_blur=6)
 
 
-def pool_of(files, batch_size=2, share=(0, 1), **settings):
+def source_of(files, **settings):
     settings = PairSettings(**{"size": 160} | settings)
     photos = PictureSet(files, settings.size + 64)
-    return PairPool([(photos, 1.0)], settings, BLUR, batch_size=batch_size, seed=1, share=share)
+    return PairSource([(photos, 1.0)], settings, BLUR)
+
+
+def pool_of(files, batch_size=2):
+    quiet = load_stages("brmr")[0].pool
+    settings = replace(quiet, capacity=16, initial=4)
+    return PairPool(source_of(files), settings, batch_size=batch_size, seed=1)
 
 
 @pytest.fixture
@@ -44,7 +50,7 @@ def critic():
 
 @pytest.mark.parametrize("camera_share", [0.0, 1.0])
 def test_only_the_window_of_a_patched_picture_is_blurred(train_photos, camera_share):
-    pair = pool_of(train_photos, camera_share=camera_share).pair(3)
+    pair = source_of(train_photos, camera_share=camera_share).pair(3)
     assert pair.window.sum() == 128 * 128
     inside = pair.window.expand(3, -1, -1)
     assert (pair.patched[inside] == pair.blurred[inside]).all()
@@ -52,12 +58,16 @@ def test_only_the_window_of_a_patched_picture_is_blurred(train_photos, camera_sh
     assert (pair.blurred != pair.sharp).any()
 
 
-def test_pairs_depend_on_their_index_alone(train_photos):
-    whole = pool_of(train_photos, batch_size=4).batch(5)
-    parts = [pool_of(train_photos, batch_size=4, share=(rank, 2)).batch(5) for rank in range(2)]
-    for index, expected in enumerate(whole):
-        for rank, part in enumerate(parts):
-            torch.testing.assert_close(part[index], expected[rank::2], rtol=0, atol=0)
+def test_batches_of_pairs_depend_on_their_step_alone(train_photos):
+    pool = pool_of(train_photos, batch_size=4)
+    for step in range(5):
+        pool.batch(step)
+    whole = pool.batch(5)
+    for part, again in zip(whole, pool_of(train_photos, batch_size=4).batch(5), strict=True):
+        torch.testing.assert_close(part, again, rtol=0, atol=0)
+    blurred, sharp, patched, window = whole
+    assert (window.sum((1, 2, 3)) == 128 * 128).all()
+    torch.testing.assert_close(patched, torch.where(window.bool(), blurred, sharp), rtol=0, atol=0)
     assert [tuple(part.shape) for part in whole] == [(4, 3, 160, 160)] * 3 + [(4, 1, 160, 160)]
     assert all(part.min() >= 0 and part.max() <= 1 for part in whole)
 
@@ -110,12 +120,12 @@ def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
     networks = build_paper_brmr(**TINY, global_skip=True, normalize_critic=False).eval()
     for parameter in networks.g_image.head.parameters():
         torch.nn.init.zeros_(parameter)  # the image generator changes nothing
-    pool = pool_of(train_photos, size=256)
-    mine(networks, pool, 3, tmp_path / "mined.safetensors")
+    source = source_of(train_photos, size=256)
+    mine(networks, source, 3, tmp_path / "mined.safetensors", seed=0)
     assert [file.name for file in tmp_path.iterdir()] == ["mined.safetensors"]
     mined = load_file(tmp_path / "mined.safetensors")
     for index in range(3):
-        pair = pool.pair(index)
+        pair = source.pair(index)
         places = [
             (top, left)
             for top in (0, 64, 128)
@@ -139,9 +149,9 @@ def test_mined_windows_are_those_the_critic_points_at(train_photos, tmp_path):
 
 def test_several_windows_of_a_picture_may_be_mined(train_photos, tmp_path):
     networks = build_paper_brmr(**TINY, global_skip=True, normalize_critic=False).eval()
-    pool = pool_of(train_photos, size=256)
+    source = source_of(train_photos, size=256)
     for regions in (1, 2):
-        mine(networks, pool, 3, tmp_path / f"{regions}.safetensors", regions=regions)
+        mine(networks, source, 3, tmp_path / f"{regions}.safetensors", seed=0, regions=regions)
     one, two = (load_file(tmp_path / f"{regions}.safetensors")["sharp"] for regions in (1, 2))
     assert len(one) == len(two) == 3
     for hottest in one[:2]:  # the second picture's comes third at the latest
@@ -180,11 +190,11 @@ def test_a_share_of_the_windows_is_refined_before_it_is_refined(small):
     trainer.model.register_forward_pre_hook(lambda module, args: given.append(args[0].clone()))
     torch.nn.init.normal_(trainer.network.g_patch.head.weight, 0, 0.1)
     windows = torch.rand(4, 6, 128, 128)
-    trainer.objective(windows, torch.rand(4, 3, 128, 128))
+    trainer.objective(*trainer.arranged(windows, torch.rand(4, 3, 128, 128)))
     first, second = given
     trainer.step = 2
     given.clear()
-    trainer.objective(windows, torch.rand(4, 3, 128, 128))
+    trainer.objective(*trainer.arranged(windows, torch.rand(4, 3, 128, 128)))
     assert len(given) == 4
     assert torch.equal(first, windows[:2])
     assert torch.equal(second[2:], windows[2:])

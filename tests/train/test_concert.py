@@ -1,4 +1,4 @@
-"""Stage light as an augmentation: darker, coloured, in range, and the same from the same seed."""
+"""Stage light as an augmentation: darker, coloured, and the same from the same seed."""
 
 import pytest
 import torch
@@ -22,17 +22,16 @@ def look(background, foreground=None, share=1.0, seed=3):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_lit_patches_are_darker_and_in_range(channels):
+def test_lit_patches_are_darker_and_lamps_brighter_than_white(channels):
     background, foreground, is_concert = look(patches(channels))
     assert is_concert.dtype == torch.bool
     assert is_concert.all()
     for lit in (background, foreground):
         assert lit.shape == (NUM, channels, SIZE, SIZE)
         assert lit.min() >= 0
-        assert lit.max() <= 1
-        assert 0.05 < lit.mean() < 0.7 * patches(channels).mean()
-    # Lamps hang in the background only, and clip.
-    assert (background.amax((1, 2, 3)) > 0.999).sum() > NUM // 2
+        assert 0.05 < lit.clamp(max=1).mean() < 0.7 * patches(channels).mean()
+    # Lamps hang in the background only.
+    assert (background.amax((1, 2, 3)) > 1.2).sum() > NUM // 2
     assert background.mean() > foreground.mean()
 
 

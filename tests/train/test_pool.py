@@ -1,5 +1,7 @@
 """Photos, sources, and the batches that the pool draws from them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
@@ -7,9 +9,12 @@ from PIL import Image
 from vsdeblur.data.photos import PhotoSet, find_photos
 from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
+from vsdeblur.train.dblrgan.window_task import window_maker
+from vsdeblur.train.kept_windows import Made
 from vsdeblur.train.losses import charbonnier_loss
-from vsdeblur.train.pool import WindowPool
-from vsdeblur.train.settings import PoolSettings
+from vsdeblur.train.pool import Share, WindowPool
+from vsdeblur.train.recipe import SourceSettings
+from vsdeblur.train.settings import DrawSettings, PoolSettings
 from vsdeblur.train.synthesis.sources import PhotoSource, VideoSource
 from vsdeblur.train.synthesis.windows import BlurSettings
 from vsdeblur.train.validation import ValidationSet
@@ -44,12 +49,13 @@ class CountingVideo:
 
 
 def source_of(files, concert_share=0.0):
-    return PhotoSource(PhotoSet(files, BLUR.patch_size), BLUR, concert_share)
+    settings = SourceSettings(concert_share=concert_share)
+    return PhotoSource(PhotoSet(files, BLUR.patch_size), BLUR, settings)
 
 
 def pool_of(files, **options):
     values = {"batch_size": 2, "crop": 32, "seed": 1} | options
-    return WindowPool([(source_of(files), 1.0)], POOL, **values)
+    return WindowPool([(window_maker(source_of(files)), 1.0)], POOL, **values)
 
 
 def test_photos_that_are_missing_or_damaged_are_named(tmp_path):
@@ -70,40 +76,115 @@ def test_small_photos_are_mirrored_to_size(tmp_path):
 
 
 def test_a_batch_depends_on_its_step_alone(train_photos):
-    forward, jumping = pool_of(train_photos), pool_of(train_photos)
+    draws = DrawSettings(flashes=0.5, cuts=0.5, sharpened=0.5, compressed=0.5)
+    forward = pool_of(train_photos, draws=draws)
     batches = [forward.batch(step) for step in range(30)]
     for step in (29, 3):
-        for there, here in zip(batches[step], pool_of(train_photos).batch(step), strict=True):
+        for there, here in zip(
+            batches[step], pool_of(train_photos, draws=draws).batch(step), strict=True
+        ):
             torch.testing.assert_close(there, here, rtol=0, atol=0)
-    torch.testing.assert_close(jumping.batch(7)[0], batches[7][0], rtol=0, atol=0)
+    for step in (3, 29):  # back and forth
+        torch.testing.assert_close(forward.batch(step)[0], batches[step][0], rtol=0, atol=0)
+    assert not torch.equal(batches[3][0], batches[4][0])
     assert batches[0][0].shape == (2, 5, 32, 32)
     assert batches[0][1].shape == (2, 1, 32, 32)
 
 
-def test_the_pool_is_renewed_and_bounded(train_photos):
-    pool = pool_of(train_photos)
-    for step in (0, 10, 40, 100):
+def numbered(num, generator, on_device):
+    """Windows of one value, which tells the group; their planes tell themselves apart."""
+    value = torch.rand((), generator=generator).expand(num, 1, 40, 40)
+    plane = torch.linspace(0.9, 1, 5).view(1, 5, 1, 1)
+    return Made(value * plane, value, torch.full((num,), 30.0), torch.zeros(num, dtype=torch.bool))
+
+
+QUIET = replace(POOL, max_noise=0, max_concert_noise=0, darken_share=0)
+
+
+def test_the_pool_is_renewed_and_bounded():
+    pool = WindowPool([(numbered, 1.0)], QUIET, batch_size=4, crop=32, seed=1)
+    seen = [{float(v) for v in pool.batch(step)[1][:, 0, 0, 0]} for step in range(200)]
+    assert pool._kept.sharp.shape[0] <= POOL.capacity
+    late = set.union(*seen[100:])
+    assert len(late) > 2 * POOL.capacity / 4  # of groups of 4: more than are kept at a time
+    assert not set.union(*seen[:20]) & late
+
+
+def test_each_window_is_used_about_as_often_as_is_said():
+    made = []
+
+    def counted(num, generator, on_device):
+        made.append(num)
+        return numbered(num, generator, on_device)
+
+    pool = WindowPool([(counted, 1.0)], replace(QUIET, reuse=4), batch_size=8, crop=32, seed=1)
+    pool.batch(0)
+    initial = sum(made)
+    for step in range(1, 101):
         pool.batch(step)
-        assert sum(map(len, pool._groups.values())) * 4 <= POOL.capacity
-    assert all(min(groups) > 0 for groups in pool._groups.values())
+    assert sum(made) - initial == 100 * 8 / 4
 
 
-def test_devices_that_share_a_batch_see_the_crops_of_one(train_photos):
-    whole = pool_of(train_photos, batch_size=4)
-    parts = [pool_of(train_photos, batch_size=4, share=(rank, 2)) for rank in range(2)]
+def test_what_is_hopeless_is_drawn_less():
+    def unlike(num, generator, on_device):
+        windows = numbered(num, generator, on_device)
+        psnr = torch.tensor([30.0, 10.0] * (num // 2))
+        return windows._replace(sharp=(psnr / 100).view(-1, 1, 1, 1).expand_as(windows.sharp),
+                                psnr=psnr)  # fmt: skip
+
+    settings = replace(QUIET, other_weight=0.25)
+    pool = WindowPool([(unlike, 1.0)], settings, batch_size=8, crop=32, seed=1)
+    drawn = torch.cat([pool.batch(step)[1][:, 0, 0, 0] for step in range(150)])
+    assert (drawn < 0.2).float().mean() == pytest.approx(0.2, abs=0.04)
+
+
+def test_crops_keep_their_partners_and_run_both_ways():
+    def slopes(num, generator, on_device):
+        x, y = torch.linspace(0, 1, 40), torch.linspace(0, 1, 40)[:, None]
+        picture = torch.lerp(x.expand(40, 40), y.expand(40, 40), 0.3)
+        later = torch.linspace(0.5, 1, 5).view(1, 5, 1, 1)
+        sharp = picture.expand(num, 1, 40, 40)
+        return Made(sharp * later, sharp, torch.full((num,), 30.0), torch.zeros(num).bool())
+
+    pool = WindowPool([(slopes, 1.0)], QUIET, batch_size=8, crop=32, seed=1)
+    turns, ways = set(), set()
+    for step in range(30):
+        for blurred, sharp in zip(*pool.batch(step), strict=True):
+            torch.testing.assert_close(blurred[2], 0.75 * sharp[0], atol=4e-3, rtol=0)
+            right, down = sharp[0].diff(dim=1).mean(), sharp[0].diff(dim=0).mean()
+            turns.add((bool(right > 0), bool(down > 0), bool(right.abs() > down.abs())))
+            ways.add(bool(blurred[0].mean() < blurred[4].mean()))
+    assert len(turns) == 8
+    assert len(ways) == 2
+
+
+def test_devices_that_share_a_batch_make_no_more_than_their_parts(train_photos):
+    options = {"batch_size": 4, "draws": DrawSettings(cuts=0.5, flashes=0.5)}
+    whole = pool_of(train_photos, **options)
+    cut = []
     for step in (0, 9):
-        for index, expected in enumerate(whole.batch(step)):
-            for rank, part in enumerate(parts):
-                torch.testing.assert_close(
-                    part.batch(step)[index], expected[rank::2], rtol=0, atol=0
-                )
+        expected = whole.batch(step)
+        cut.clear()
+        for rank in range(2):  # what each has to show to the others
+            share = Share(rank, 2, lambda mine: cut.append(mine) or torch.stack([mine, mine]))
+            pool_of(train_photos, share=share, **options).batch(step)
+        num = len(cut) // 2
+        both = [torch.stack(pair) for pair in zip(cut[:num], cut[num:], strict=True)]
+        for rank in range(2):
+            given = iter(both)
+            share = Share(rank, 2, lambda mine, given=given: next(given))
+            part = pool_of(train_photos, share=share, **options)
+            for here, there in zip(part.batch(step), expected, strict=True):
+                torch.testing.assert_close(here, there[rank::2], rtol=0, atol=0)
+            assert len(part._kept.sharp) == len(whole._kept.sharp) / 2
 
 
 def test_sources_are_drawn_by_their_weights(train_photos):
     videos = VideoSource([CountingVideo()], 5, 40)
     for weights, share in (((1.0, 0.0), 0.0), ((0.0, 1.0), 1.0)):
-        sources = [(source_of(train_photos), weights[0]), (videos, weights[1])]
-        pool = WindowPool(sources, POOL, batch_size=8, crop=32, seed=1)
+        sources = [source_of(train_photos), videos]
+        makers = [(window_maker(s), w) for s, w in zip(sources, weights, strict=True)]
+        pool = WindowPool(makers, POOL, batch_size=8, crop=32, seed=1)
         sharp = pool.batch(0)[1]
         assert (sharp.flatten(1).std(1) < 1e-6).float().mean() == share
 

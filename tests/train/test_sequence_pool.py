@@ -9,9 +9,10 @@ from vsdeblur.data.datasets import DATASETS
 from vsdeblur.data.photos import PhotoSet
 from vsdeblur.data.psnr import luma_psnr
 from vsdeblur.errors import DataError
+from vsdeblur.train.pool import WindowPool
 from vsdeblur.train.sequence.exposures import OUT_OF_SIGHT, PhotoMoments, VideoMoments
-from vsdeblur.train.sequence.moment_pool import MomentPool
 from vsdeblur.train.sequence.sequence_losses import flow_loss, warped
+from vsdeblur.train.sequence.sequence_task import moment_maker
 from vsdeblur.train.sequence.sequence_validation import ExposureSet, moment_psnr
 from vsdeblur.train.settings import PoolSettings
 from vsdeblur.train.synthesis.windows import BlurSettings
@@ -54,9 +55,10 @@ def source_of(files, **changes):
     return PhotoMoments(PhotoSet(files, blur.patch_size), blur)
 
 
-def pool_of(files, settings=QUIET, **options):
-    values = {"batch_size": 2, "crop": 32, "seed": 1, "with_flows": True} | options
-    return MomentPool([(source_of(files), 1.0)], settings, **values)
+def pool_of(files, settings=QUIET, with_flows=True, **options):
+    values = {"batch_size": 2, "crop": 32, "seed": 1, "kept_as": torch.uint8} | options
+    maker = moment_maker(source_of(files), with_flows=with_flows)
+    return WindowPool([(maker, 1.0)], settings, **values)
 
 
 def made(source, num=4, seed=0):
@@ -87,7 +89,8 @@ def test_both_flows_lead_to_where_things_are(train_photos):
 def test_flows_turn_with_the_crops(train_photos):
     pool = pool_of(train_photos)
     for step in range(12):
-        _, sharp, to_last, to_first = pool.batch(step)
+        _, sharp, flows = pool.batch(step)
+        to_last, to_first = flows.split(2, 1)
         still = torch.zeros_like(to_last)
         turned = flow_loss(sharp, sharp, to_last, to_first)
         assert turned < 0.3 * flow_loss(sharp, sharp, still, still)
@@ -96,12 +99,12 @@ def test_flows_turn_with_the_crops(train_photos):
 def test_batches_depend_on_their_step_alone(train_photos):
     forward = pool_of(train_photos, batch_size=4)
     batches = [forward.batch(step) for step in range(20)]
-    parts = [pool_of(train_photos, batch_size=4, share=(rank, 2)) for rank in range(2)]
-    for index, expected in enumerate(batches[19]):
-        for rank, part in enumerate(parts):
-            torch.testing.assert_close(part.batch(19)[index], expected[rank::2], rtol=0, atol=0)
+    for again, expected in zip(
+        pool_of(train_photos, batch_size=4).batch(19), batches[19], strict=True
+    ):
+        torch.testing.assert_close(again, expected, rtol=0, atol=0)
     assert [tuple(part.shape) for part in batches[0]] == [
-        (4, 1, 32, 32), (4, 7, 32, 32), (4, 2, 32, 32), (4, 2, 32, 32),
+        (4, 1, 32, 32), (4, 7, 32, 32), (4, 4, 32, 32),
     ]  # fmt: skip
 
 

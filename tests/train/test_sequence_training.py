@@ -31,7 +31,7 @@ EVERYTHING = SequenceSettings(gram=0.01, bicycle=0.5, ordered=1.0, free_order=Tr
 @pytest.fixture(autouse=True)
 def known_speed(monkeypatch):
     """Measuring the machine would take longer than these runs."""
-    monkeypatch.setattr("vsdeblur.train.loop.matrix_rate", lambda *_: 1e9)
+    monkeypatch.setattr("vsdeblur.train.stage_run.matrix_rate", lambda *_: 1e9)
 
 
 @pytest.fixture

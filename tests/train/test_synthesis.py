@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vsdeblur.train.synthesis.windows import BlurSettings, degrade, synthesize
+from vsdeblur.train.synthesis.camera import Draw
+from vsdeblur.train.synthesis.windows import BlurSettings, blur_lengths, degrade, synthesize
 
 SETTINGS = BlurSettings(size=48, margin=24, max_blur=12, still_share=0, highlight_share=0)
 
@@ -68,8 +69,11 @@ def test_blur_averages_in_the_light_it_claims(linear_share, exponent):
     assert error < wrong_error
 
 
-def test_flow_leads_from_the_first_moment_to_the_last():
-    settings = replace(SETTINGS, object_share=0, linear_share=0, max_blur=8)
+@pytest.mark.parametrize("depth_share", [0.0, 1.0])
+def test_flow_leads_from_the_first_moment_to_the_last(depth_share):
+    settings = replace(
+        SETTINGS, object_share=0, linear_share=0, max_blur=8, depth_share=depth_share
+    )
     exposure = exposure_of(settings)
     axis = torch.arange(48) + 0.5
     here = torch.stack([axis.expand(48, 48), axis[:, None].expand(48, 48)])
@@ -130,3 +134,58 @@ def test_noise_has_the_strength_asked_for_and_is_quantised():
     noisy = degrade(grey, generator, min_sigma=0.02, max_sigma=0.02)
     assert 0.02 * 0.7 * 0.9 < noisy.std() < 0.02 * 1.1  # shot noise is weaker in grey than white
     torch.testing.assert_close(noisy * 255, (noisy * 255).round(), rtol=0, atol=1e-4)
+
+
+def test_a_lamp_brighter_than_white_leaves_a_white_streak():
+    """Light is averaged first and clipped afterwards."""
+    settings = replace(SETTINGS, object_share=0, linear_share=1, exposure=(1.0, 1.0), max_blur=12,
+                       blur_exponent=0.1)  # fmt: skip
+    photo = torch.full((1, 1, settings.patch_size, settings.patch_size), 0.05)
+    white = {}
+    for code in (1.0, 5.0):
+        photo[..., 46:49, 46:49] = code
+        exposure = synthesize(photo, photo, settings, torch.Generator().manual_seed(5))
+        white[code] = int((exposure.blurred[0, 2] > 0.99).sum())
+        assert (exposure.sharp > 0.99).sum() == 9
+    assert white[1.0] == 0
+    assert white[5.0] > 9
+
+
+def test_an_instant_shutter_freezes_what_moves():
+    settings = replace(SETTINGS, instant_share=1.0, max_blur=12, blur_exponent=0.1)
+    exposure = exposure_of(settings)
+    torch.testing.assert_close(exposure.blurred[:, 2], exposure.sharp, rtol=0, atol=1e-5)
+    assert (exposure.blurred[:, 3] - exposure.sharp).abs().mean() > 0.02
+    assert exposure.flow.abs().max() < 1e-4
+
+
+def test_long_blur_is_longer():
+    def lengths(settings):
+        draws = [Draw(torch.zeros(1), torch.Generator().manual_seed(seed)) for seed in range(300)]
+        return torch.cat([blur_lengths(draw, settings, 4)[0] for draw in draws])
+
+    usual, longer = (lengths(replace(SETTINGS, long_share=share)) for share in (0.0, 1.0))
+    some = lengths(replace(SETTINGS, long_share=0.5))
+    assert usual.mean() * 1.15 < longer.mean()
+    assert usual.mean() < some.mean() < longer.mean()
+    assert longer.max() <= SETTINGS.max_blur
+
+
+def test_with_depth_parts_of_the_photo_move_unlike_each_other():
+    """By the camera's sideways movement, the nearest part as far as without depth."""
+    settings = replace(SETTINGS, object_share=0, max_blur=12, blur_exponent=0.3)
+    flat, deep = (exposure_of(replace(settings, depth_share=share), num=16) for share in (0.0, 1.0))
+    torch.testing.assert_close(deep.sharp, flat.sharp, rtol=0, atol=1e-5)
+    lengths = [exposure.flow.norm(dim=1).flatten(1) for exposure in (flat, deep)]
+    assert (lengths[1].amax(1) < lengths[0].amax(1) + 0.5).all()
+    spread = [(length.amax(1) / length.amin(1).clamp_min(0.1)).median() for length in lengths]
+    assert spread[1] - 1 > 2 * (spread[0] - 1)
+    settings = replace(settings, depth_share=1.0)
+    assert exposure_of(replace(settings, object_share=1.0)).blurred.isfinite().all()
+
+
+def test_a_share_of_the_windows_has_depth():
+    settings = replace(SETTINGS, object_share=0, max_blur=12, blur_exponent=0.3)
+    flat, some = (exposure_of(replace(settings, depth_share=share), num=64) for share in (0.0, 0.3))
+    changed = (flat.blurred - some.blurred).abs().amax((1, 2, 3, 4)) > 1e-3
+    assert 0.1 < changed.float().mean() < 0.5

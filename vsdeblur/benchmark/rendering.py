@@ -6,15 +6,17 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .. import __version__
+from .jobs import FRAMES, HEIGHT, WIDTH, Jobs
 from .rows import Row, Shells
 
-__all__ = ["as_json", "as_markdown", "machine"]
+__all__ = ["as_json", "as_line", "as_markdown", "heading", "machine"]
 
 HEADINGS = (
     "filter", "model", "size", "backend", "precision", "network, ms", "frames/s", "TFLOP/s",
@@ -34,33 +36,75 @@ def machine() -> dict[str, str]:
         "gpu": ", ".join(gpus) or "none",
         "system": f"{platform.system()}, Python {platform.python_version()}",
         "versions": ", ".join(
-            f"{name} {version(name)}" for name in ("vsdeblur", "torch", "vapoursynth")
+            f"{name} {_version(name)}" for name in ("vsdeblur", "torch", "vapoursynth")
         ),
     }
 
 
-def as_json(rows: Sequence[Row], shells: Shells | None) -> str:
+def _version(name: str) -> str:
+    """Of a package; of ours too where it is not installed, but lies in the path."""
+    try:
+        return __version__ if name == "vsdeblur" else version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+def as_json(rows: Sequence[Row], shells: Shells | None = None, jobs: Jobs | None = None) -> str:
     """All figures, and the commands that measure them again."""
     facts: dict[str, Any] = {"machine": machine(), "rows": [_facts(row) for row in rows]}
-    if shells is not None:
-        facts["shells"] = asdict(shells) | {"ratio": shells.ratio}
+    for name, pair in (("shells", shells), ("jobs", jobs)):
+        if pair is not None:
+            facts[name] = asdict(pair) | {"ratio": pair.ratio}
     return json.dumps(facts, indent=2, default=str) + "\n"
 
 
-def as_markdown(rows: Sequence[Row], shells: Shells | None) -> str:
+def as_markdown(rows: Sequence[Row], shells: Shells | None = None, jobs: Jobs | None = None) -> str:
     """The table for the README, with the machine above it."""
-    facts = machine()
-    lines = [f"CPU: {facts['cpu']}. GPU: {facts['gpu']}. {facts['system']}; {facts['versions']}."]
+    lines = [_machine_line()]
     if shells is not None:
-        lines += [
-            "",
-            f"Without a network, `dblrgan` passes {shells.identity:.0f} frames/s, the usual shell "
-            f"of three RGBS planes {shells.rgb:.0f}: {shells.ratio:.1f} times as many.",
-        ]
+        lines += ["", _shells_sentence(shells)]
+    if jobs is not None:
+        lines += ["", _jobs_sentence(jobs)]
     if rows:
-        lines += ["", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
-        lines += [_line(_cells(row)) for row in rows]
+        lines += ["", *_table_head(), *map(as_line, rows)]
     return "\n".join(lines) + "\n"
+
+
+def heading() -> str:
+    """What stands above the rows."""
+    return "\n".join([_machine_line(), "", *_table_head()])
+
+
+def as_line(row: Row) -> str:
+    """A row of the table."""
+    return _line(_cells(row))
+
+
+def _shells_sentence(shells: Shells) -> str:
+    """What the shells take."""
+    return (
+        f"Without a network, `dblrgan` passes {shells.identity:.0f} frames/s, the usual shell "
+        f"of three RGBS planes {shells.rgb:.0f}: {shells.ratio:.1f} times as many."
+    )
+
+
+def _jobs_sentence(jobs: Jobs) -> str:
+    """What jobs take side by side."""
+    return (
+        f"A `vsdeblur restore` of {FRAMES} frames of {WIDTH}x{HEIGHT} takes "
+        f"{jobs.seconds_alone:.1f} s alone; {jobs.count} side by side take "
+        f"{jobs.seconds_together:.1f} s, {jobs.ratio:.1f} times as long "
+        f"(OMP_WAIT_POLICY={jobs.wait_policy})."
+    )
+
+
+def _machine_line() -> str:
+    facts = machine()
+    return f"CPU: {facts['cpu']}. GPU: {facts['gpu']}. {facts['system']}; {facts['versions']}."
+
+
+def _table_head() -> list[str]:
+    return [_line(HEADINGS), _line(["---"] * len(HEADINGS))]
 
 
 def _facts(row: Row) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,12 +11,14 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import DeblurError
+import torch
+
+from ..errors import DeblurError, first_line
 from ..manifest import load_manifest
 from .networks import NetworkSpeed, measure_builds, measure_network, weights_for
-from .pipes import pipe_command, run_pipe
+from .pipes import PipeRun, pipe_command, run_pipe
 
-__all__ = ["SIZES", "Case", "Row", "Shells", "cases", "measure", "measure_shells"]
+__all__ = ["SIZES", "Case", "Row", "Shells", "cases", "measure", "measure_shells", "pixels"]
 
 SIZES = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 PIPE_SECONDS = 2.0
@@ -93,7 +95,14 @@ def cases(
             )  # fmt: skip
 
 
-def measure(case: Case, *, repeats: int, most_seconds: float, folder: Path) -> Row:
+def measure(
+    case: Case,
+    *,
+    repeats: int,
+    most_seconds: float,
+    folder: Path,
+    tell: Callable[[Row], None] = lambda row: None,
+) -> Row:
     """Measure a row; what fails leaves it empty and is said in it.
 
     Args:
@@ -101,40 +110,66 @@ def measure(case: Case, *, repeats: int, most_seconds: float, folder: Path) -> R
         repeats: Runs of which the median counts.
         most_seconds: A row that would take longer is not measured end to end.
         folder: Where random weights may be written.
+        tell: Called with the row as it stands when a figure has come that others will follow.
     """
     weights, packaged = weights_for(case.filter, case.model, folder)
     row: dict[str, Any] = {"case": case, "packaged_weights": packaged}
     try:
-        if case.backend == "tensorrt_rtx":  # before what needs a GPU
-            with TemporaryDirectory(dir=folder) as engines:
-                row["build_seconds"] = measure_builds(
-                    case.filter, case.model, precision=case.precision, device=case.device,
-                    weights=weights, folder=Path(engines),
-                )  # fmt: skip
-        row["network"] = network = measure_network(
-            case.filter, case.model, size=_pixels(case.size), backend=case.backend,
-            precision=case.precision, device=case.device, weights=weights, repeats=repeats,
-        )  # fmt: skip
-        frames = max(3, min(1000, round(PIPE_SECONDS / network.seconds)))
-        width, height = _pixels(case.size)
-        command = pipe_command(
-            {
-                "filter": case.filter, "model": case.model, "device": case.device,
-                "precision": case.precision, "backend": case.backend, "weights": weights,
-                "width": width, "height": height, "length": frames,
-            }
-        )  # fmt: skip
-        row["pipe"] = shlex.join(command)
-        expected = repeats * (frames + 1) * network.seconds
-        if expected > most_seconds:
-            row["missing"] = f"end to end: would take about {expected:.0f} s"
-            return Row(**row)
-        runs = [run_pipe(command) for _ in range(repeats)]
-        row["frames_per_second"] = median(run.frames_per_second for run in runs)
-        row["process_bytes"] = max(run.peak_bytes for run in runs)
-    except DeblurError as error:
-        row["missing"] = str(error)
+        for more in _network_figures(case, weights, repeats, folder):
+            row |= more
+            tell(Row(**row))
+        for more in _pipe_figures(case, row["network"], weights, repeats, most_seconds):
+            row |= more
+            tell(Row(**row))
+    except (DeblurError, torch.OutOfMemoryError) as error:
+        row["missing"] = first_line(error)
     return Row(**row)
+
+
+def _network_figures(
+    case: Case, weights: Path, repeats: int, folder: Path
+) -> Iterator[dict[str, Any]]:
+    """Fields of a row, as soon as they are known: the engines' builds, the network alone."""
+    names: dict[str, Any] = {"precision": case.precision, "device": case.device, "weights": weights}
+    if case.backend == "tensorrt_rtx":  # before what needs a GPU
+        with TemporaryDirectory(dir=folder) as engines:
+            built = measure_builds(case.filter, case.model, folder=Path(engines), **names)
+        yield {"build_seconds": built}
+    yield {
+        "network": measure_network(
+            case.filter, case.model, size=pixels(case.size), backend=case.backend,
+            repeats=repeats, **names,
+        )
+    }  # fmt: skip
+
+
+def _pipe_figures(
+    case: Case, network: NetworkSpeed, weights: Path, repeats: int, most_seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Fields of a row, as soon as they are known: end to end, after every run."""
+    frames = max(3, min(1000, round(PIPE_SECONDS / network.seconds)))
+    width, height = pixels(case.size)
+    command = pipe_command(
+        {
+            "filter": case.filter, "model": case.model, "device": case.device,
+            "precision": case.precision, "backend": case.backend, "weights": weights,
+            "width": width, "height": height, "length": frames,
+        }
+    )  # fmt: skip
+    pipe = shlex.join(command)
+    expected = repeats * (frames + 1) * network.seconds
+    if expected > most_seconds:
+        yield {"pipe": pipe, "missing": f"end to end: would take about {expected:.0f} s"}
+        return
+    runs: list[PipeRun] = []
+    for number in range(1, repeats + 1):
+        runs.append(run_pipe(command))
+        yield {
+            "pipe": pipe,
+            "frames_per_second": median(run.frames_per_second for run in runs),
+            "process_bytes": max(run.peak_bytes or 0 for run in runs) or None,
+            "missing": f"end to end: {number} of {repeats} runs" if number < repeats else "",
+        }
 
 
 def measure_shells(size: str, *, device: str, repeats: int, frames: int) -> Shells:
@@ -143,7 +178,7 @@ def measure_shells(size: str, *, device: str, repeats: int, frames: int) -> Shel
     Raises:
         VideoError: vspipe is not there or fails.
     """
-    width, height = _pixels(size)
+    width, height = pixels(size)
     facts = {"device": device, "width": width, "height": height}
     commands = {
         shell: pipe_command({"shell": shell, "length": length} | facts)
@@ -160,7 +195,8 @@ def measure_shells(size: str, *, device: str, repeats: int, frames: int) -> Shel
     )
 
 
-def _pixels(size: str) -> tuple[int, int]:
+def pixels(size: str) -> tuple[int, int]:
+    """Width and height of a frame: of a name in `SIZES`, or of "WxH"."""
     if size in SIZES:
         return SIZES[size]
     width, height = size.lower().split("x")

@@ -28,6 +28,10 @@ __all__ = ["benchmark"]
     help="identity: time the shell around the network, against the usual one of RGBS planes.",
 )  # fmt: skip
 @click.option(
+    "--jobs", type=click.IntRange(2),
+    help="Time so many `vsdeblur restore` side by side against one alone, and nothing else.",
+)  # fmt: skip
+@click.option(
     "--repeats", type=click.IntRange(5), default=5, show_default=True,
     help="Runs of which the median counts.",
 )  # fmt: skip
@@ -46,40 +50,52 @@ def benchmark(
     precisions: Sequence[str],
     device: str,
     network: str,
+    jobs: int | None,
     repeats: int,
     frames: int,
     most_seconds: float,
     json_file: Path | None,
     markdown_file: Path | None,
 ) -> int:
-    """Measure filters on this machine: the network alone, and end to end through vspipe."""
+    """Measure filters on this machine: the network alone, and end to end through vspipe.
+
+    Every row is printed as soon as it is measured; files are whole at any time.
+    """
     _check(sizes, [json_file, markdown_file])
     from tempfile import TemporaryDirectory
 
-    from ..runtime.backends.engine_cache import write_beside
-    from .rendering import as_json, as_markdown
+    from .jobs import measure_jobs
+    from .report import Report
     from .rows import cases, measure, measure_shells
 
-    rows, shells = [], None
-    if network == "identity":
-        shells = measure_shells(sizes[0], device=device, repeats=repeats, frames=frames)
-        for command in shells.commands:
-            click.echo(command, err=True)
-    else:
-        chosen = filters or tuple(load_manifest().filters)
-        with TemporaryDirectory(prefix="vsdeblur-benchmark-") as folder:
+    with (
+        TemporaryDirectory(prefix="vsdeblur-benchmark-") as name,
+        Report(json_file, markdown_file) as report,
+    ):
+        folder = Path(name)
+        if jobs is not None:
+            report.add_jobs(
+                measure_jobs(jobs, device=device, repeats=repeats, folder=folder, tell=_tell_jobs)
+            )
+        elif network == "identity":
+            shells = measure_shells(sizes[0], device=device, repeats=repeats, frames=frames)
+            click.echo("\n".join(shells.commands), err=True)
+            report.add_shells(shells)
+        else:
+            chosen = filters or tuple(load_manifest().filters)
             for case in cases(chosen, models, sizes, backends, precisions, [device]):
                 click.echo(case.command(), err=True)
-                row = measure(case, repeats=repeats, most_seconds=most_seconds, folder=Path(folder))
-                click.echo("\n".join(t for t in (row.pipe, row.missing) if t), err=True)
-                rows.append(row)
-    table = as_markdown(rows, shells)
-    click.echo(table)
-    if json_file is not None:
-        write_beside(json_file, as_json(rows, shells).encode())
-    if markdown_file is not None:
-        write_beside(markdown_file, table.encode())
+                report.add(
+                    measure(
+                        case, repeats=repeats, most_seconds=most_seconds, folder=folder,
+                        tell=report.tell,
+                    )
+                )  # fmt: skip
     return 0
+
+
+def _tell_jobs(count: int, seconds: float) -> None:
+    click.echo(f"{count} at once: {seconds:.1f} s", err=True)
 
 
 def _check(sizes: Sequence[str], targets: Sequence[Path | None]) -> None:

@@ -8,61 +8,69 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.logging import RichHandler
 
 from .. import __version__
 from ..benchmark.run_benchmark import benchmark
 from ..errors import DeblurError
 from ..manifest import load_manifest
 from ..registry import RECORDS
+from .completion import completion
+from .demo import demo
+from .encoding import EncodingRequest, encoding_options
 from .engines import engines, export
-from .options import ManyFolders, check_speed, filter_option, filter_options, parsed
-from .outside import STOPPED, stop_signals, unbroken_stderr
+from .info import info
+from .jobs import JobRequest, job_options
+from .live import live
+from .option_groups import GroupedCommand
+from .options import RESTORE_GROUPS, ManyFolders, filter_option, filter_options, parsed
+from .outside import STOPPED, leave, never_fail_to_print, stop_signals, unbroken_stderr
+from .preview import preview
+from .progress import progress_view
+from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
 
 __all__ = ["app", "main"]
 
-SEVERAL = ", ".join(f.name for f in load_manifest().filters.values() if f.multiplier > 1)
-"""Filters that give several frames for each."""
-INCOMPLETE = 1
-"""Exit status of `--strict` where the source was not whole."""
+REFUSED = 2
+"""Exit status after what the user can mend."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status.
 
-    0: done. 1: done, but the source was damaged, and `--strict` was asked for. 2: something the
-    user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by SIGTERM, 129 by
-    SIGHUP. A traceback means a bug.
+    0: done. 1: of several files some failed, or the source was damaged, and `--strict` was asked
+    for. 2: something the user can mend, said in one line on stderr. 130: stopped by Ctrl-C, 143 by
+    SIGTERM, 129 by SIGHUP. A traceback means a bug.
     """
     if argv is None:  # a process of our own: it may keep its memory (see `runtime.host`)
         os.environ.setdefault("VSDEBLUR_KEEP_MEMORY", "1")
+        never_fail_to_print()
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    status = _run(argv)
+    return leave(status) if argv is None else status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    told = Reporter()
+    arguments = None if argv is None else list(argv)
     with unbroken_stderr(), stop_signals() as signals:
         try:
-            status = app.main(args=None if argv is None else list(argv), standalone_mode=False)
+            status = app.main(args=arguments, standalone_mode=False, obj=told)
         except DeblurError as error:
-            return _refuse(str(error))
+            return told.refuse(str(error), REFUSED)
         except click.ClickException as error:
-            return _refuse(error.format_message())
+            return told.refuse(error.format_message(), REFUSED)
         except (KeyboardInterrupt, click.Abort):
-            _refuse("stopped")
-            return signals.status
+            return told.refuse("stopped", signals.status)
         if status == STOPPED:
             return signals.status
         return status if isinstance(status, int) else 0
-
-
-def _refuse(message: str) -> int:
-    print(f"vsdeblur: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
 
 
 def _trained_with(option: str) -> str:
@@ -74,138 +82,85 @@ def _trained_with(option: str) -> str:
 @click.version_option(__version__, prog_name="vsdeblur")
 def app() -> None:
     """Set up what all commands share."""
-    handler = RichHandler(console=_console(), show_path=False, show_time=False)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    log_to(rich_handler())
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 app.add_command(benchmark)
+app.add_command(live)
 
 
-@app.command()
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
+@click.argument(
+    "names",
+    metavar="IN... OUT",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
+)
+@job_options
 @filter_option(load_manifest())
 @filter_options(load_manifest())
-@click.option("--codec", default="libx264", show_default=True, help="Encoder; NVENC: h264_nvenc.")
+@encoding_options
+@click.option("--overwrite", is_flag=True, help="Replace what exists, by what is complete.")
 @click.option(
-    "--quality", default=16.0, show_default=True, help="Constant quality (CRF, CQ): less is better."
-)
-@click.option("--preset", help="The encoder's preset.")
-@click.option("--container", help="Container format [default: from OUT's suffix].")
-@click.option("--pixel-format", help="Pixel format of the output [default: the source's].")
-@click.option(
-    "--high-rate", is_flag=True,
-    help=f"({SEVERAL}) Keep the duration, multiply the frame rate [default].",
+    "--dry-run", is_flag=True,
+    help="Say what becomes of each track, and how long and large all will be; do nothing.",
 )  # fmt: skip
-@click.option(
-    "--slow-motion", is_flag=True,
-    help=f"({SEVERAL}) Keep the frame rate, multiply the duration; without sound.",
-)  # fmt: skip
-@click.option(
-    "--stretch-audio", is_flag=True,
-    help=f"({SEVERAL}) Give --slow-motion the sound, stretched at its own pitch.",
-)  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists, by what is complete.")
-@click.option(
-    "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
-)
-@click.option(
-    "--drop", is_flag=True, help="Give up tracks that OUT's container cannot hold, and another can."
-)
-@click.option(
-    "--max-megapixels", type=click.FloatRange(min=0), default=300.0, show_default=True,
-    help="Still pictures with more are refused.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what becomes of each track, and do nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
 @click.option(
-    "--allow-playlist", is_flag=True, help="Let a local playlist open the files that it names."
-)
+    "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
+    help="Leave out of OUT's metadata what it was restored with: see vsdeblur info.",
+)  # fmt: skip
+@reporting_options(as_json=True)
 def restore(
-    source: str,
-    target: str,
+    names: tuple[str, ...],
     filter_name: str,
-    codec: str,
-    quality: float,
-    preset: str | None,
-    container: str | None,
-    pixel_format: str | None,
-    high_rate: bool,
-    slow_motion: bool,
-    stretch_audio: bool,
     overwrite: bool,
-    join: tuple[str, ...],
-    drop: bool,
-    max_megapixels: float,
     dry_run: bool,
     strict: bool,
-    allow_playlist: bool,
-    **given: str | None,
+    settings_tag: bool,
+    **given: Any,  # noqa: ANN401
 ) -> int:
-    """Restore a video, or a still picture.
+    """Restore videos and still pictures.
 
     IN is a file, a pipe, an address or - for stdin; OUT a file, a pipe or - for stdout, which need
     --container. Times, audio, subtitles, colour and HDR data are kept. Ctrl-C finishes a playable
     file.
-    """
-    facts = load_manifest().filter(filter_name)
-    options = parsed(facts, given)
-    check_speed(facts, high_rate=high_rate, slow_motion=slow_motion, stretch_audio=stretch_audio)
-    threshold = options.get("scene_threshold")
-    from ..restorers import load_restorer
-    from ..stream import StreamOptions, plan_file, restore_file, settings_text
-    from ..stream.paths import check_paths
-    from .progress import StreamBar
 
-    overwrite = overwrite or dry_run or _may_replace(target)
-    for each in (source, *join):
-        check_paths(each, target, overwrite=overwrite)  # before a model is loaded in vain
+    Several files, folders and patterns go into a folder: --out DIR. What is done already is passed
+    over; what fails stops nothing else.
+    """
+    asked = JobRequest.taken_from(given, names, overwrite=overwrite, dry_run=dry_run)
+    facts = load_manifest().filter(filter_name)
+    encoding = EncodingRequest.taken_from(given, facts)
+    options = parsed(facts, given)
+    several = {name: options.get(name) for name in ("moments", "fps")}
+    from ..restorers import load_restorer
+    from ..stream import settings_text
+    from ..stream.planning import check_options
+
+    reporter().explain_failures()
+    work = asked.work(encoding.fields["codec"], encoding.fields["join"])
+    if work is None:
+        return 0
+    check_options(encoding.options(**several))  # before a model is loaded in vain
+    further = asked.described() | encoding.described()
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
-    stream_options = StreamOptions(
-        codec=codec,
-        quality=quality,
-        preset=preset,
-        container=container,
-        pixel_format=pixel_format,
-        scene_threshold=threshold,
-        slow_motion=slow_motion,
-        stretch_audio=stretch_audio,
-        overwrite=overwrite,
-        join=join,
-        drop=drop,
-        max_megapixels=max_megapixels,
-        allow_playlist=allow_playlist,
-        settings=settings_text(filter_name, options, restorer.device),
+    settings = settings_text(filter_name, options, restorer.device, further)
+    stream_options = encoding.options(
+        scene_threshold=options.get("scene_threshold"),
+        **several,
+        part=asked.part,
+        resume=asked.noted(settings),
+        settings=settings if settings_tag else None,
     )
     if dry_run:
-        for line in plan_file(source, target, restorer, stream_options).lines():
-            _say(line)
+        work.plan(restorer, stream_options)
         return 0
-    with StreamBar(_console()) as bar:
-        result = restore_file(source, target, restorer, stream_options, bar.update)
-    written = "stdout" if str(result.target) == "-" else result.target
-    if result.frames_out:
-        _say(f"{written}: {result.frames_out} frames")
-    if result.interrupted:
-        held = f"{written} holds the first {result.frames_out} frames and plays"
-        _refuse(f"stopped; {held if result.frames_out else 'nothing was written'}")
-        return STOPPED
-    return INCOMPLETE if strict and not result.whole else 0
-
-
-def _may_replace(target: str) -> bool:
-    """Whether the user, asked on the terminal, lets an existing file be replaced."""
-    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-    exists = target != "-" and Path(target).is_file()
-    return asks and exists and click.confirm(f"{target} exists; replace it?", err=True)
-
-
-def _say(line: str) -> None:
-    """Print a line to stderr as it is: names may hold what Rich takes for markup."""
-    _console().print(line, highlight=False, soft_wrap=True, markup=False)
+    return work.run(restorer, stream_options, strict=strict)
 
 
 @app.command(cls=ManyFolders)
@@ -233,6 +188,11 @@ def _say(line: str) -> None:
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue the run that is in OUT.")
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
+@click.option(
+    "--anneal", is_flag=True,
+    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps: "
+    "for rented machines. A later run starts from the weights with --init.",
+)  # fmt: skip
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", default=1, show_default=True, help="How many devices share a batch.")
@@ -284,16 +244,15 @@ def evaluate(filter_name: str, data: tuple[str, ...], **options: Any) -> int:  #
     """Score a filter on datasets of blurred frames and their sharp partners."""
     from ..evaluate.report.console import print_tables
     from ..evaluate.run_evaluation import run_evaluation
-    from .progress import StreamBar
 
-    with StreamBar(_console()) as bar:
-        found = run_evaluation(filter_name, data=data, on_progress=bar.update, **options)
+    with progress_view(_console()) as progress:
+        found = run_evaluation(filter_name, data=data, on_progress=progress.update, **options)
     print_tables(found, Console())
     return 0
 
 
-app.add_command(engines)
-app.add_command(export)
+for command in (preview, info, demo, engines, export, completion):
+    app.add_command(command)
 
 
 @app.command()

@@ -9,8 +9,55 @@ import click
 
 from ..errors import OptionError
 from ..manifest import FilterFacts, Parameter, PluginFacts
+from .option_groups import FilterOption
 
-__all__ = ["ManyFolders", "check_speed", "filter_option", "filter_options", "parsed"]
+__all__ = [
+    "RESTORE_GROUPS",
+    "ManyFolders",
+    "filter_option",
+    "filter_options",
+    "parsed",
+]
+
+RUNNING = ("--precision", "--backend", "--num-streams", "--tile", "--cache")
+"""How the network runs."""
+RESTORE_GROUPS = {
+    "Common options": (
+        "--filter",
+        "--model",
+        "--device",
+        "--codec",
+        "--quality",
+        "--preset",
+        "--out",
+        "--start",
+        "--duration",
+        "--overwrite",
+        "--resume",
+        "--dry-run",
+        "--help",
+    ),
+    "Several files": ("--suffix", "--recursive", "--no-clobber"),
+    "What is read": ("--join", "--strict", "--allow-playlist", "--max-megapixels"),
+    "What is written": (
+        "--audio",
+        "--subtitles",
+        "--container",
+        "--pixel-format",
+        "--encoder-option",
+        "--drop",
+        "--no-settings-tag",
+    ),
+    "Interlaced video": ("--deinterlace", "--field-order"),
+    "Filters that give several frames for each": (
+        "--high-rate",
+        "--slow-motion",
+        "--stretch-audio",
+    ),
+    "What is said": ("--quiet", "--verbose", "--json"),
+    "All filters": ("--strength", "--tta", "--weights", "--scene-threshold", *RUNNING),
+}
+"""The options of `restore`, in the order of its help."""
 
 
 class ManyFolders(click.Command):
@@ -30,17 +77,33 @@ class ManyFolders(click.Command):
         return super().parse_args(ctx, spread)
 
 
-def filter_option(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the option that says which filter; the manifest's first is the default."""
+def filter_option(
+    plugin: PluginFacts, *, several: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the option that says which filter; the manifest's first is the default.
+
+    Args:
+        plugin: What filters there are.
+        several: Whether it may be repeated.
+    """
     names = list(plugin.filters)
     return click.option(
-        "--filter", "filter_name", default=names[0], show_default=True,
-        metavar=f"[{'|'.join(names)}]", help="Filter.",
+        "--filter", "filter_name", multiple=several,
+        default=(names[0],) if several else names[0], show_default=True,
+        metavar=f"[{'|'.join(names)}]", help="Filter; may be repeated." if several else "Filter.",
+        shell_complete=lambda ctx, param, start: [n for n in names if n.startswith(start)],
     )  # fmt: skip
 
 
-def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command an option for every parameter of every filter, from the manifest."""
+def filter_options(
+    plugin: PluginFacts, *, several: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for every parameter of every filter, from the manifest.
+
+    Args:
+        plugin: What filters there are.
+        several: Parameters whose options may be repeated.
+    """
     owners: dict[str, dict[str, Parameter]] = {}
     for facts in plugin.filters.values():
         for parameter in facts.parameters.values():
@@ -51,8 +114,11 @@ def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callab
             option = click.option(
                 f"--{name.replace('_', '-')}",
                 name,
+                cls=FilterOption,
+                multiple=name in several,
                 metavar=_metavar(list(parameters.values())),
-                help=_help(parameters, shared=len(parameters) == len(plugin.filters)),
+                texts={each: _help(parameter) for each, parameter in parameters.items()},
+                others=len(parameters) < len(plugin.filters),
             )
             command = option(command)
         return command
@@ -60,15 +126,10 @@ def filter_options(plugin: PluginFacts) -> Callable[[Callable[..., Any]], Callab
     return decorate
 
 
-def _help(parameters: dict[str, Parameter], *, shared: bool) -> str:
-    """What an option means: said once if it means the same to every filter."""
-    texts = {}
-    for name, parameter in parameters.items():
-        default = f" [default: {parameter.default}]" if parameter.default is not None else ""
-        texts[name] = parameter.help + default
-    if shared and len(set(texts.values())) == 1:
-        return next(iter(texts.values()))
-    return " ".join(f"({name}) {text}" for name, text in texts.items())
+def _help(parameter: Parameter) -> str:
+    if parameter.default is None:
+        return parameter.help
+    return f"{parameter.help} [default: {str(parameter.default).lower()}]"
 
 
 def _metavar(parameters: Sequence[Parameter]) -> str:
@@ -76,7 +137,7 @@ def _metavar(parameters: Sequence[Parameter]) -> str:
     if choices:
         return "[" + "|".join(map(str, choices)) + "]"
     kind = parameters[0].type
-    return {"size": "WxH", "str": "FILE"}.get(kind, kind.upper())
+    return {"size": "WxH", "str": "FILE", "bool": "[true|false]"}.get(kind, kind.upper())
 
 
 def parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:
@@ -89,30 +150,6 @@ def parsed(facts: FilterFacts, given: dict[str, str | None]) -> dict[str, Any]:
             raise OptionError(f"filter {facts.name!r} has no option --{name.replace('_', '-')}")
         values[name] = facts.parameters[name].check(_value(facts.parameters[name].type, text))
     return values
-
-
-def check_speed(
-    facts: FilterFacts, *, high_rate: bool, slow_motion: bool, stretch_audio: bool
-) -> None:
-    """Refuse what does not go together of the options that say what several frames are for.
-
-    Raises:
-        OptionError: Two exclude each other, or the filter gives one frame for each.
-    """
-    given = {
-        "--high-rate": high_rate,
-        "--slow-motion": slow_motion,
-        "--stretch-audio": stretch_audio,
-    }
-    named = [name for name, is_given in given.items() if is_given]
-    if facts.multiplier == 1 and named:
-        raise OptionError(f"filter {facts.name!r} has no option {named[0]}")
-    if high_rate and slow_motion:
-        raise OptionError("give --high-rate or --slow-motion, not both")
-    if stretch_audio and not slow_motion:
-        raise OptionError(
-            "--stretch-audio is for --slow-motion; otherwise the sound stays as it is"
-        )
 
 
 def _value(kind: str, text: str) -> object:

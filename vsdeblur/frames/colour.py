@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil
 
 import numpy as np
 import torch
@@ -26,6 +29,8 @@ MATRICES = {
     10: BT2020[::2],  # constant luminance: a change differs little from the usual one's
 }
 """ITU-T H.273's number of a matrix, as files and VapourSynth have it -> shares of R and B in Y."""
+_KERNEL_RADIUS = 2
+"""Samples on each side that bicubic interpolation reads."""
 HD_WIDTH, HD_HEIGHT = 1280, 576
 
 
@@ -62,9 +67,11 @@ class YUVCoding:
         if len(planes) == 1:
             return luma.expand(3, -1, -1).clone()
         chroma = (to_device(planes[1:3], device).float() - self._zero) / self._chroma_span
-        for dim, axis in ((-1, 0), (-2, 1)):
+        for dim, axis in ((-2, 1), (-1, 0)):
             length = luma.shape[dim]
-            chroma = _spread(chroma, dim, length, self.subsampling[axis], self.siting[axis])
+            step = Fraction(1, self.subsampling[axis])
+            first = -self.siting[axis] / self.subsampling[axis]
+            chroma = _resampled(chroma, dim, length, step, first)
         red, blue = self.matrix
         r = luma[0] + (2 - 2 * red) * chroma[1]
         b = luma[0] + (2 - 2 * blue) * chroma[0]
@@ -91,7 +98,8 @@ class YUVCoding:
             chroma = torch.stack([(b - luma) / (2 - 2 * blue), (r - luma) / (2 - 2 * red)])
             for dim, axis in ((-1, 0), (-2, 1)):
                 length = planes[1].shape[dim]
-                chroma = _gather(chroma, dim, length, self.subsampling[axis], self.siting[axis])
+                step = Fraction(self.subsampling[axis])
+                chroma = _resampled(chroma, dim, length, step, self.siting[axis])
             changes += list(chroma)
             spans += [self._chroma_span] * 2
         return [
@@ -116,33 +124,57 @@ class YUVCoding:
         return added
 
 
-def _spread(chroma: Tensor, dim: int, length: int, step: int, offset: float) -> Tensor:
-    """Interpolate along an axis: one value a pixel from one a chroma sample."""
+def _resampled(samples: Tensor, dim: int, length: int, step: Fraction, first: float) -> Tensor:
+    """Interpolate or average along an axis, as VapourSynth's `resize.Bicubic` does.
+
+    Args:
+        samples: Two dimensions or more.
+        dim: The axis, -1 or -2.
+        length: How many samples are wanted along it.
+        step: How far they lie from one another, in samples that there are.
+        first: Where the first one lies, counted likewise, from the middle of the first there is.
+    """
     if step == 1:
-        return chroma
-    last = chroma.shape[dim] - 1
-    position = (torch.arange(length, device=chroma.device) - offset) / step
-    position = position.clamp(0, last)
-    before = position.floor().long()
-    share = position - before
-    share = share if dim == -1 else share[:, None]
-    after = (before + 1).clamp(max=last)
-    return torch.lerp(chroma.index_select(dim, before), chroma.index_select(dim, after), share)
+        return samples
+    taps = _taps(samples.shape[dim], length, step, first, dim, samples.device)
+    made: Tensor | None = None
+    for index, weight in taps:
+        part = samples.index_select(dim, index)
+        made = part.mul_(weight) if made is None else made.addcmul_(part, weight)
+    assert made is not None
+    return made
 
 
-def _gather(change: Tensor, dim: int, length: int, step: int, offset: float) -> Tensor:
-    """Average along an axis around each chroma sample."""
-    if step == 1:
-        return change
-    between = offset != int(offset)
-    # Between pixels the sample stands for those it covers; on a pixel for it and its neighbours.
-    taps = range(step) if between else range(1 - step, step)
-    weights = [1 / step if between else (step - abs(tap)) / step**2 for tap in taps]
-    first = 0 if between else int(offset)
-    samples = torch.arange(length, device=change.device) * step + first
-    last = change.shape[dim] - 1
-    parts = [
-        weight * change.index_select(dim, (samples + tap).clamp(0, last))
-        for tap, weight in zip(taps, weights, strict=True)
+@lru_cache(maxsize=32)
+def _taps(
+    count: int, length: int, step: Fraction, first: float, dim: int, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """For each sample that a new one is made of, which one, (length,), and its weight, to multiply.
+
+    Beyond the edges samples are mirrored. Where the new ones lie further apart than those that
+    there are, the kernel is as much wider.
+    """
+    wider = max(1.0, float(step))
+    positions = torch.arange(length, dtype=torch.float64) * float(step) + first
+    taps = 2 * ceil(_KERNEL_RADIUS * wider)
+    start = torch.floor(positions - taps / 2) + 1
+    indices = start + torch.arange(taps, dtype=torch.float64)[:, None]
+    weights = _bicubic((indices - positions) / wider)
+    indices = torch.where(indices < 0, -1 - indices, indices)
+    indices = torch.where(indices >= count, 2 * count - 1 - indices, indices)
+    indices = indices.long().clamp(0, count - 1).to(device)
+    weights = (weights / weights.sum(0)).float().to(device)
+    shape = (-1,) if dim == -1 else (-1, 1)
+    return [
+        (index, weight.view(shape))
+        for index, weight in zip(indices, weights, strict=True)
+        if weight.count_nonzero()
     ]
-    return torch.stack(parts).sum(0)
+
+
+def _bicubic(distance: Tensor) -> Tensor:
+    """Weights of samples so far away, in samples (Keys 1981, with a = -0.5)."""
+    x = distance.abs()
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return torch.where(x < 1, near, torch.where(x < _KERNEL_RADIUS, far, 0.0))

@@ -41,9 +41,10 @@ class NetworkSource:
     def input_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """What frames are given in to a network that runs in `dtype`.
 
-        Bfloat16 is coarser than 8-bit codes: in it, a blur cannot be measured.
+        Bfloat16 is coarser than 8-bit codes: in it, a blur cannot be measured. Float16 is finer,
+        but a network that divides by the picture's contrast makes much of what it rounds away.
         """
         # A tile's form measures nothing, but must see the same numbers as the whole picture's; and
         # the picture's mean, which comes with the tile, would be wrong by more than a code.
         exact = any(isinstance(module, BlurCode | TileForm) for module in self.module.modules())
-        return torch.float32 if exact and dtype is torch.bfloat16 else dtype
+        return torch.float32 if exact else dtype

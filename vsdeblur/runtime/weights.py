@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,15 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 
-__all__ = ["load_network", "made_for", "save_weights", "sha256_of"]
+__all__ = [
+    "WeightsInfo",
+    "describe_weights",
+    "load_network",
+    "made_for",
+    "read_weights",
+    "save_weights",
+    "sha256_of",
+]
 
 LARGEST, LONGEST = 8192, 64
 """Numbers and lists of options that a network may be built with."""
@@ -45,7 +55,7 @@ def load_network(
     Raises:
         WeightsError: The file is missing, truncated, has another hash or is of another model.
     """
-    state, metadata = _read(path)
+    state, metadata = read_weights(path)
     is_for = (metadata.get("filter"), metadata.get("model"))
     if is_for != (filter_name, model):
         raise WeightsError(
@@ -77,13 +87,52 @@ def made_for(path: Path) -> tuple[str, str]:
     Raises:
         WeightsError: The file is missing or truncated, or does not say it.
     """
-    _, metadata = _read(path)
+    _, metadata = read_weights(path)
     if "filter" not in metadata or "model" not in metadata:
         raise WeightsError(
             f"weights file {str(path)!r} does not say what it is for; give a file that vsdeblur "
             "trained"
         )
     return metadata["filter"], metadata["model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsInfo:
+    """A weights file in a few words."""
+
+    metadata: Mapping[str, str]
+    """What it says of itself; those of ours name at least their filter and model."""
+    tensors: int
+    numbers: int
+    """In all tensors."""
+    precisions: tuple[str, ...]
+    """In which they are stored, as safetensors names them."""
+    sha256: str
+
+
+def describe_weights(path: Path) -> WeightsInfo:
+    """Say what a weights file holds; its tensors are not read.
+
+    Raises:
+        WeightsError: The file is missing, truncated or not in safetensors format.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {str(path)!r}; check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            slices = [file.get_slice(name) for name in file.keys()]  # noqa: SIM118
+            return WeightsInfo(
+                metadata=file.metadata() or {},
+                tensors=len(slices),
+                numbers=sum(math.prod(each.get_shape()) for each in slices),
+                precisions=tuple(sorted({each.get_dtype() for each in slices})),
+                sha256=sha256_of(path),
+            )
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"weights file {str(path)!r} is truncated or not in safetensors format ({error}); "
+            "fetch it again"
+        ) from error
 
 
 def _refuse_non_finite(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -118,8 +167,12 @@ def _refuse_huge(options: object) -> None:
         raise ValueError(f"option {options}; numbers up to {LARGEST} are allowed")
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors (float32) and metadata of a weights file."""
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (float32) and metadata of a weights file.
+
+    Raises:
+        WeightsError: The file is missing or truncated.
+    """
     if not path.is_file():
         raise WeightsError(f"no weights file {str(path)!r}; check the path, or reinstall vsdeblur")
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass
 from fractions import Fraction
 
 from .events import Change, End, Event, Gap, GapReason, Picture
+from .promise import Promise
 from .timeline import Jump
 
-__all__ = ["Account", "Promise", "clock_time"]
+__all__ = ["Account", "clock_time"]
 
 _CUT_SHORT_FRAMES = Fraction(3, 2)
 """Frames before its promised end at which a source may end: tracks differ a little."""
@@ -18,22 +18,6 @@ _NEAR = Fraction(3, 4)
 fields of a frame have packets of their own, and so have pictures that are never shown."""
 _STEADY = Fraction(4, 5)
 """Share of frames at the nominal distance from which a source has a constant rate."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Promise:
-    """What a source says there is of it."""
-
-    frames: int | None = None
-    """Frames or fields of the picture track; None = it does not say."""
-    end: Fraction | None = None
-    """Where it ends, in seconds from its start; None = it does not say."""
-    picture_end: Fraction | None = None
-    """Where the last frame ends, likewise."""
-    tolerance: Fraction = Fraction(0)
-    """Seconds by which the end may be wrong."""
-    frame_seconds: Fraction = Fraction(1, 25)
-    """How long a frame lasts, nominally."""
 
 
 def clock_time(seconds: Fraction) -> str:
@@ -96,6 +80,21 @@ class Account:
             case End():
                 self._settle(None)
                 self.end = event
+
+    def pass_over(self) -> None:
+        """What follows does not continue what came: something between was not wanted."""
+        self._waiting.clear()
+        self._last = None
+
+    def begin_at(self, time: Fraction) -> None:
+        """What is wanted begins at a time, in seconds: what came before does not count."""
+        self.frames = self.concealed = self.held = self.errors = self.packets = 0
+        self._interlaced = self._discarded = 0
+        self._steady = self._holes = self._hole_frames = 0
+        self._last = self._first_hole = None
+        self._waiting = [each for each in self._waiting if each > time]
+        for times in (self._unshown, self._damaged):
+            times[:] = [each for each in times if each >= time]
 
     def note_discarded(self) -> None:
         """A packet of the picture track came that is not to be shown."""

@@ -17,6 +17,7 @@ from .formats import (
     LIMITED_RANGE,
     choose_format,
     has_alpha,
+    is_see_through,
     natural_format,
     plain_name,
 )
@@ -24,11 +25,13 @@ from .hdr import dynamic_metadata, hdr_parameters, read_hdr
 from .reader import SourceFacts
 from .settings import StreamOptions
 
-__all__ = ["add_encoder", "announce_limits", "encoder_named", "working_format"]
+__all__ = ["add_encoder", "announce_limits", "check_alpha", "encoder_named", "working_format"]
 
 _CRF_ENCODERS = frozenset({"libx264", "libx265", "libsvtav1", "libvpx-vp9", "libvpx"})
 _RATE_OPTIONS = frozenset({"crf", "qp", "cq", "b", "rc", "lossless"})
 """A caller who gives one of these sets the quality themselves."""
+_ALPHA_KEEPERS = {"matroska": "ffv1 or libvpx-vp9", "webm": "libvpx-vp9", "mov": "prores_ks"}
+"""Container -> encoders that keep alpha in it."""
 _BT709 = 1
 
 log = logging.getLogger("vsdeblur")
@@ -103,7 +106,7 @@ def add_encoder(
     _set_times(stream, facts)
     _set_colour(stream, facts, pixel_format)
     _set_geometry(stream, facts)
-    if facts.first.interlaced_frame:
+    if facts.interlaced:
         stream.codec_context.field_order = facts.field_order
         stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     return stream
@@ -117,8 +120,16 @@ def announce_limits(facts: SourceFacts, pixel_format: str, options: StreamOption
         pixel_format: The format in which frames are restored and encoded.
         options: How to encode.
     """
-    if facts.first.interlaced_frame:
-        log.warning("the video is interlaced; its frames are restored as if they were progressive")
+    if facts.interlaced:
+        log.warning(
+            "the video is interlaced; its frames are restored as if they were progressive: "
+            "--deinterlace makes pictures of its fields"
+        )
+    if facts.deinterlaced and not facts.first.interlaced_frame and _by_marks(options):
+        log.warning(
+            "the first frame is not marked as interlaced; frames that are not stay as they are: "
+            "--field-order top (or bottom) deinterlaces all"
+        )
     dynamic = dynamic_metadata(facts.first)
     if dynamic:
         log.warning("%s metadata is not kept", " and ".join(dynamic))
@@ -126,10 +137,37 @@ def announce_limits(facts: SourceFacts, pixel_format: str, options: StreamOption
     takes_hdr = options.codec.endswith("_nvenc")  # it reads the frames' side data
     if hdr and not takes_hdr and hdr_parameters(options.codec, hdr) is None:
         log.warning("%s cannot keep HDR10 mastering metadata; libx265 can", options.codec)
-    if has_alpha(facts.pixel_format) and not has_alpha(pixel_format):
-        log.warning(
-            "%s cannot keep alpha, which is lost; ffv1, prores_ks and libvpx-vp9 can", options.codec
+
+
+def check_alpha(
+    facts: SourceFacts, pixel_format: str, options: StreamOptions, container: str
+) -> None:
+    """Refuse to lose what shows through the pictures.
+
+    Args:
+        facts: The source.
+        pixel_format: The format in which frames are restored and encoded.
+        options: Whether it may be lost; who names a pixel format has chosen.
+        container: FFmpeg's name of the target's format.
+
+    Raises:
+        VideoError: It would be lost, and that is not allowed.
+    """
+    if not has_alpha(facts.pixel_format) or has_alpha(pixel_format):
+        return
+    keepers = _ALPHA_KEEPERS.get(container, "ffv1 to .mkv, or prores_ks to .mov")
+    allowed = options.drop or options.pixel_format is not None
+    if not allowed and is_see_through(facts.first):
+        raise VideoError(
+            f"{options.codec} cannot keep alpha; use --codec {keepers}, or allow losing it with "
+            "--drop"
         )
+    log.warning("%s cannot keep alpha, which is lost; %s can", options.codec, keepers)
+
+
+def _by_marks(options: StreamOptions) -> bool:
+    """Whether only frames are deinterlaced that are marked."""
+    return options.deinterlace is not None and options.deinterlace.order == "auto"
 
 
 def _asked_format(options: StreamOptions) -> str | None:

@@ -34,6 +34,8 @@ class Picture:
     """When it is shown, in seconds from the start."""
     concealed: bool = False
     """Whether the decoder filled in parts that were damaged."""
+    pixel_shape: Fraction = Fraction(0)
+    """Width of its pixels to their height; 0 = as in all of the source."""
     held: bool = False
     """Whether it is the one before, in the place of one that could not be decoded."""
 

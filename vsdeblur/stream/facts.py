@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,30 +12,22 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from ..errors import VideoError
-from .account import Promise
 from .formats import is_full_range
-from .source import is_pipe, named
+from .source import named
 
 __all__ = [
     "SourceFacts",
+    "as_fraction",
     "facts_of",
     "frame_rate",
     "has_clock_jumps",
     "picture_track",
-    "promise_of",
     "seconds_a_unit",
 ]
 
 
 _CLOCK_JUMPS: int = 0x0200
 """FFmpeg's flag of a format whose times may be discontinuous."""
-
-
-_LOOSE_SECONDS = Fraction(1, 2)
-"""Seconds by which the length in a header may be wrong; Matroska's is exact."""
-
-
-_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 class _Rational(Protocol):
@@ -66,8 +57,15 @@ class SourceFacts:
     """By the file's header; it may be wrong."""
     first: av.VideoFrame
     """The first frame, for its colour properties and side data."""
+    deinterlaced: bool = False
+    """Whether pictures are made of its fields before they are given out."""
     field_order: int = 0
     """Which field comes first, as FFmpeg counts it; 0 or 1 = progressive or unknown."""
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether frames that are given out are interlaced, as far as the first one tells."""
+        return bool(self.first.interlaced_frame) and not self.deinterlaced
 
     @property
     def becomes_yuv(self) -> bool:
@@ -105,45 +103,30 @@ def picture_track(path: Path | str, container: InputContainer) -> av.VideoStream
 
 
 def facts_of(
-    container: InputContainer, stream: av.VideoStream, first: av.VideoFrame
+    container: InputContainer,
+    stream: av.VideoStream,
+    first: av.VideoFrame,
+    pixel_shape: Fraction = Fraction(0),
 ) -> SourceFacts:
-    """What is known once the first frame is decoded."""
+    """What is known once the first frame is decoded.
+
+    Args:
+        container: The source.
+        stream: Its picture track.
+        first: The first frame.
+        pixel_shape: Width of its pixels to their height, where frames have their own; 0 = they
+            have that of the track.
+    """
     return SourceFacts(
         width=first.width,
         height=first.height,
         pixel_format=first.format.name,
         frame_rate=frame_rate(stream),
         time_base=seconds_a_unit(stream),
-        sample_aspect_ratio=_fraction(stream.sample_aspect_ratio) or Fraction(0),
+        sample_aspect_ratio=pixel_shape or as_fraction(stream.sample_aspect_ratio) or Fraction(0),
         frames_expected=_expected(container, stream),
         first=first,
         field_order=stream.codec_context.field_order,
-    )
-
-
-def promise_of(
-    path: Path | str, container: InputContainer, stream: av.VideoStream, first: Fraction | None
-) -> Promise:
-    """What a source promises, by its header and its index.
-
-    Args:
-        path: The source; a pipe's length is unknown.
-        container: It, opened.
-        stream: Its picture track.
-        first: Its first time, in seconds; None = it does not say.
-    """
-    end = None
-    # A stream has no header: its length is guessed from its last clock.
-    guessed = has_clock_jumps(container) or is_pipe(path)
-    if container.duration and container.duration > 0 and not guessed:
-        # Some count from 0 and not from the first time.
-        end = Fraction(container.duration, av.time_base) - max(Fraction(0), first or Fraction(0))
-    return Promise(
-        frames=stream.frames or None,
-        end=end,
-        picture_end=_picture_end(stream, first),
-        tolerance=Fraction(0) if "matroska" in container.format.name else _LOOSE_SECONDS,
-        frame_seconds=1 / frame_rate(stream),
     )
 
 
@@ -152,24 +135,15 @@ def has_clock_jumps(container: InputContainer) -> bool:
     return bool(container.format.flags & _CLOCK_JUMPS)
 
 
-def _picture_end(stream: av.VideoStream, first: Fraction | None) -> Fraction | None:
-    """Where a track ends by the tag that FFmpeg gives it in Matroska."""
-    parts = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
-    if parts is None:
-        return None
-    hours, minutes, seconds = (Fraction(part) for part in parts.groups())
-    return hours * 3600 + minutes * 60 + seconds - max(Fraction(0), first or Fraction(0))
-
-
 def frame_rate(stream: av.VideoStream) -> Fraction:
     """Frames a second, average; 25 where nothing says."""
-    rate = _fraction(stream.average_rate) or _fraction(stream.guessed_rate) or Fraction(25)
+    rate = as_fraction(stream.average_rate) or as_fraction(stream.guessed_rate) or Fraction(25)
     return rate if 0 < rate <= 100_000 else Fraction(25)
 
 
 def seconds_a_unit(stream: Stream) -> Fraction:
     """The time base of a track."""
-    return _fraction(stream.time_base) or Fraction(1, 90_000)
+    return as_fraction(stream.time_base) or Fraction(1, 90_000)
 
 
 def _expected(container: InputContainer, stream: av.VideoStream) -> int | None:
@@ -183,7 +157,8 @@ def _expected(container: InputContainer, stream: av.VideoStream) -> int | None:
     return None
 
 
-def _fraction(rational: _Rational | None) -> Fraction | None:
+def as_fraction(rational: _Rational | None) -> Fraction | None:
+    """A number of PyAV's; None = it is 0, or not known."""
     if rational is None or not rational.numerator or not rational.denominator:
         return None
     return Fraction(rational.numerator, rational.denominator)

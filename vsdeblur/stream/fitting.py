@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import av
 
 __all__ = ["FrameFitter", "FrameHolder"]
 
 
 class FrameFitter:
-    """Scales frames into a picture, black where their shape is another; pixels stay square.
+    """Scales frames into a picture, black where their shape is another.
 
     Args:
         width: Columns of the picture.
@@ -18,16 +20,21 @@ class FrameFitter:
     def __init__(self, width: int, height: int) -> None:
         self._size = (width, height)
         self._graph: av.filter.Graph | None = None
-        self._shape: tuple[int, int, str] | None = None
+        self._shape: tuple[int, int, str, Fraction] | None = None
 
-    def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The frame in the picture's size, with its format and times."""
-        if (frame.width, frame.height) == self._size:
+    def fitted(self, frame: av.VideoFrame, wider: Fraction = Fraction(1)) -> av.VideoFrame:
+        """The frame in the picture's size, with its format and times.
+
+        Args:
+            frame: The frame.
+            wider: How many times wider its pixels are than the picture's.
+        """
+        if (frame.width, frame.height) == self._size and wider == 1:
             return frame
-        shape = (frame.width, frame.height, frame.format.name)
+        shape = (frame.width, frame.height, frame.format.name, wider)
         if self._shape != shape:
             try:
-                self._graph = self._built(frame)
+                self._graph = self._built(frame, wider)
             except (av.FFmpegError, ValueError):  # a shape that cannot be kept
                 self._graph = None
             self._shape = shape
@@ -41,13 +48,19 @@ class FrameFitter:
         fitted.pts, fitted.duration, fitted.time_base = pts, duration, time_base
         return fitted
 
-    def _built(self, frame: av.VideoFrame) -> av.filter.Graph:
+    def _built(self, frame: av.VideoFrame, wider: Fraction) -> av.filter.Graph:
         width, height = self._size
+        scale = min(width / (frame.width * wider), Fraction(height, frame.height))
+        fitted = f"{round(frame.width * wider * scale)}:{round(frame.height * scale)}"
         graph, source = _graph_for(frame)
-        scale = graph.add("scale", f"{width}:{height}:force_original_aspect_ratio=decrease")
-        pad = graph.add("pad", f"{width}:{height}:-1:-1")
-        graph.link_nodes(source, scale, pad, graph.add("buffersink")).configure()
+        filters = [graph.add("scale", f"{fitted}:interl=-1"), graph.add("pad", _pad(width, height))]
+        graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
         return graph
+
+
+def _pad(width: int, height: int) -> str:
+    """Black around a picture, an even number of rows above it: fields stay fields."""
+    return f"{width}:{height}:-1:floor((oh-ih)/4)*2"
 
 
 class FrameHolder:

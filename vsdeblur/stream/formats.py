@@ -20,6 +20,7 @@ __all__ = [
     "convert_frame",
     "has_alpha",
     "is_full_range",
+    "is_see_through",
     "luma_coding",
     "natural_format",
     "plain_name",
@@ -49,6 +50,15 @@ def is_full_range(name: str, color_range: int) -> bool:
 def has_alpha(name: str) -> bool:
     """Whether pictures of a format have alpha; a palette may have it, and mostly has not."""
     return any(component.is_alpha for component in VideoFormat(name, 64, 64).components)
+
+
+def is_see_through(frame: av.VideoFrame) -> bool:
+    """Whether a frame has alpha and makes use of it."""
+    if not has_alpha(frame.format.name):
+        return False
+    alpha = frame.reformat(format="yuva444p").planes[3]
+    rows = np.frombuffer(alpha, np.uint8).reshape(alpha.height, -1)
+    return bool(rows[:, : frame.width].min() < 255)
 
 
 def natural_format(name: str) -> str:

@@ -72,7 +72,8 @@ def _opened(target: Path) -> int:
             said = True
             time.sleep(_POLL_SECONDS)
         else:
-            os.set_blocking(descriptor, True)
+            if is_fifo:  # elsewhere it blocks already, and Windows cannot set it
+                os.set_blocking(descriptor, True)
             return descriptor
 
 

@@ -18,12 +18,16 @@ from .source import is_address, is_pipe, named
 
 __all__ = [
     "PartialFile",
+    "as_given",
     "check_paths",
     "check_size",
+    "check_source",
     "free_name",
     "is_stream",
     "partial_file",
     "real_target",
+    "remove_abandoned",
+    "short_name",
 ]
 
 _NAME_BYTES = 255
@@ -33,16 +37,29 @@ _PARTIAL = ".partial"
 log = logging.getLogger("vsdeblur")
 
 
-def check_paths(source: Path | str, target: Path | str, *, overwrite: bool) -> None:
+def as_given(name: Path | str) -> Path | str:
+    """A path, but for stdin, stdout and addresses, which are none."""
+    return str(name) if str(name) == "-" or is_address(name) else Path(name)
+
+
+def check_paths(
+    source: Path | str, target: Path | str, *, overwrite: bool, makes_folder: bool = False
+) -> None:
     """Check what can be checked before any work.
+
+    Args:
+        source: What is read.
+        target: What is written.
+        overwrite: Whether the target may be there.
+        makes_folder: Whether its folder need not be there.
 
     Raises:
         VideoError: The source is no file or is empty, or the target cannot be written there.
     """
     if not is_address(source) and str(source) != "-":
-        _check_source(Path(source))
+        check_source(Path(source))
     if str(target) != "-":
-        _check_target(source, Path(target), overwrite=overwrite)
+        _check_target(source, Path(target), overwrite=overwrite, makes_folder=makes_folder)
 
 
 def is_stream(target: Path | str) -> bool:
@@ -68,7 +85,7 @@ def free_name(target: Path, word: str) -> Path:
     """A name beside the target that says what the file is, and that no file has."""
     for number in range(1, 10_000):
         inner = f".{word}" if number == 1 else f".{word}-{number}"
-        path = target.with_name(_cut(target.stem, f"{inner}{target.suffix}"))
+        path = target.with_name(short_name(target.stem, f"{inner}{target.suffix}"))
         if not os.path.lexists(path):
             return path
     raise VideoError(f"there are too many files beside {target} that are called {word}")
@@ -100,7 +117,7 @@ def partial_file(target: Path) -> Iterator[PartialFile]:
     """
     target = real_target(target)
     _name_leftovers(target)
-    name = _cut(f".{target.stem}", f".{uuid4().hex[:8]}{_PARTIAL}{target.suffix}")
+    name = short_name(f".{target.stem}", f".{uuid4().hex[:8]}{_PARTIAL}{target.suffix}")
     partial = PartialFile(target.parent / name)
     try:
         try:
@@ -135,7 +152,12 @@ def _put_in_place(partial: PartialFile) -> None:
         raise VideoError(f"cannot replace {partial.place}: {error.strerror}") from error
 
 
-def _check_source(source: Path) -> None:
+def check_source(source: Path) -> None:
+    """Check that a file is there and not empty.
+
+    Raises:
+        VideoError: It is not, or is a folder.
+    """
     try:
         mode = source.stat().st_mode
     except FileNotFoundError as error:
@@ -151,11 +173,11 @@ def _check_source(source: Path) -> None:
         raise VideoError(f"{source} is empty (0 bytes); give a video or picture file")
 
 
-def _check_target(source: Path | str, target: Path, *, overwrite: bool) -> None:
+def _check_target(source: Path | str, target: Path, *, overwrite: bool, makes_folder: bool) -> None:
     try:
         if target.is_dir():
             raise VideoError(f"{target} is a folder; give the name of a file in it")
-        if not target.parent.is_dir():
+        if not target.parent.is_dir() and not makes_folder:
             raise VideoError(f"the folder {target.parent} does not exist; make it first")
         if not target.exists():
             return
@@ -173,8 +195,8 @@ def _check_target(source: Path | str, target: Path, *, overwrite: bool) -> None:
         )
 
 
-def _cut(stem: str, rest: str) -> str:
-    """A name that ends in `rest` and is no longer than names may be, in bytes."""
+def short_name(stem: str, rest: str) -> str:
+    """A file's name that ends in `rest` and is no longer than names may be, in bytes."""
     room = max(1, _NAME_BYTES - len(os.fsencode(rest)))
     return os.fsencode(stem)[:room].decode(errors="ignore") + rest
 
@@ -200,6 +222,12 @@ def _name_leftovers(target: Path) -> None:
     for path in names:
         if _is_abandoned(path):
             log.warning("%s was left by a run that was killed; delete it", path)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove a partial file, unless a process still writes it."""
+    if path.name.startswith(".") and _PARTIAL in path.name and _is_abandoned(path):
+        path.unlink(missing_ok=True)
 
 
 def _is_abandoned(path: Path) -> bool:

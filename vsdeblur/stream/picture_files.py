@@ -20,11 +20,20 @@ from .deep_pictures import is_deep, read_deep, write_deep
 from .paths import check_size
 from .settings_tag import picture_texts
 
-__all__ = ["SUFFIXES", "PictureFile", "load_picture", "save_picture"]
+__all__ = [
+    "HEIF",
+    "SUFFIXES",
+    "WRITTEN",
+    "PictureFile",
+    "load_picture",
+    "register_heif",
+    "save_picture",
+]
 
-_WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
-_HEIF = frozenset({".heic", ".heif"})
-SUFFIXES = _WRITTEN | _HEIF
+WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
+"""Suffixes of pictures that are written."""
+HEIF = frozenset({".heic", ".heif"})
+SUFFIXES = WRITTEN | HEIF
 """Of pictures that are read; HEIC is not written."""
 _DESCRIPTIVE_TAGS = frozenset(
     {
@@ -61,8 +70,8 @@ def load_picture(source: Path, max_megapixels: float) -> PictureFile:
     Raises:
         VideoError: It is none, holds several, or has more pixels than allowed.
     """
-    if source.suffix.lower() in _HEIF:
-        _register_heif(source)
+    if source.suffix.lower() in HEIF:
+        register_heif(source)
     try:
         with _own_limit(), Image.open(source) as image:
             _check(image, source, max_megapixels)
@@ -92,8 +101,8 @@ def save_picture(picture: PictureFile, target: Path, partial: Path) -> None:
         VideoError: The format does not hold it, or the disk does not.
     """
     suffix, pixels = target.suffix.lower(), picture.pixels
-    if suffix not in _WRITTEN:
-        raise VideoError(f"{suffix} is not written; write {', '.join(sorted(_WRITTEN))}")
+    if suffix not in WRITTEN:
+        raise VideoError(f"{suffix} is not written; write {', '.join(sorted(WRITTEN))}")
     try:
         if pixels.dtype == np.uint16 and pixels.ndim == 3:
             data = write_deep(pixels.astype(np.uint16), suffix, picture.extras)
@@ -147,7 +156,12 @@ def _own_limit() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _register_heif(source: Path) -> None:
+def register_heif(source: Path) -> None:
+    """Let Pillow read HEIC.
+
+    Raises:
+        VideoError: The package for it is not there.
+    """
     try:
         from pillow_heif import register_heif_opener
     except ImportError as error:

@@ -9,17 +9,18 @@ from fractions import Fraction
 import av
 from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags, ThreadType
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
 from .account import Account
 from .events import Change, Event, Gap, GapReason, Picture
-from .facts import frame_rate, seconds_a_unit
+from .facts import as_fraction, frame_rate, has_clock_jumps, seconds_a_unit
 from .formats import plain_name
 from .timeline import Rising, Slots
 from .tracks import ALPHA_TAG
 
-__all__ = ["PictureReader"]
+__all__ = ["PictureReader", "counts_places"]
 
 _DECODING_TIMES_ONLY = frozenset({"avi"})
 """Containers that know in what order frames are decoded, but not when they are shown."""
@@ -46,6 +47,11 @@ def _decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     return decoder
 
 
+def counts_places(stream: av.VideoStream) -> bool:
+    """Whether frames have no times but take the places of their packets; see `Slots`."""
+    return stream.container.format.name in _DECODING_TIMES_ONLY
+
+
 class PictureReader:
     """Turns packets of the picture track into pictures with rising times.
 
@@ -54,10 +60,17 @@ class PictureReader:
         unit: Seconds a unit of the times that frames get.
         rising: The times given out so far; of files that are joined, by all of them.
         account: What is told of packets and damage.
+        live: Whether a frame is wanted as soon as it can be had, at the price of speed.
     """
 
     def __init__(
-        self, stream: av.VideoStream, unit: Fraction, rising: Rising, account: Account
+        self,
+        stream: av.VideoStream,
+        unit: Fraction,
+        rising: Rising,
+        account: Account,
+        *,
+        live: bool = False,
     ) -> None:
         self._stream = stream
         self._unit = unit
@@ -65,12 +78,16 @@ class PictureReader:
         self._account = account
         self.step = max(1, round(1 / (frame_rate(stream) * unit)))
         """How long a frame lasts, nominally, in units."""
-        self._shape: tuple[int, int, str] | None = None
+        self._shape: tuple[int, int, str, Fraction] | None = None
+        self._pixel_shape = Fraction(0)
+        source = stream.container
+        self._follows_pixels = isinstance(source, InputContainer) and has_clock_jumps(source)
         self._slots = None
         context = self._decoder = _decoder_of(stream)
-        context.thread_type = ThreadType.AUTO
+        # Threads that decode a frame each give the first one when the last has begun.
+        context.thread_type = ThreadType.SLICE if live else ThreadType.AUTO
         context.flags |= Flags.output_corrupt  # what is concealed is better than a hole
-        if stream.container.format.name in _DECODING_TIMES_ONLY:
+        if counts_places(stream):
             self._slots = Slots()
             context.copy_opaque = True
 
@@ -87,6 +104,10 @@ class PictureReader:
             packet.opaque = packet.dts
         yield from self._decoded(packet)
 
+    def forget(self) -> None:
+        """What follows does not continue what came: a key frame comes next."""
+        self._decoder.flush_buffers()
+
     def flush(self) -> Iterator[Event]:
         """Yield what the decoder still holds at the end."""
         yield from self._decoded(None)
@@ -99,8 +120,24 @@ class PictureReader:
             return
         for frame in frames:
             self._stamp(frame)
+            self._follow_pixels(frame)
             yield from self._change(frame)
-            yield Picture(frame, (frame.pts or 0) * self._unit, concealed=frame.is_corrupt)
+            yield Picture(
+                frame,
+                (frame.pts or 0) * self._unit,
+                concealed=frame.is_corrupt,
+                pixel_shape=self._pixel_shape,
+            )
+
+    def _follow_pixels(self, frame: av.VideoFrame) -> None:
+        """Where broadcasts change from 4:3 to 16:9, only the shape of their pixels changes.
+
+        The decoder knows it some frames before it gives out the first one; that is a key frame.
+        Files say it once, for all their frames.
+        """
+        if frame.key_frame and self._follows_pixels:
+            shape = as_fraction(self._decoder.sample_aspect_ratio)
+            self._pixel_shape = shape or self._pixel_shape
 
     def _now(self) -> Fraction:
         """When the next frame is due."""
@@ -109,9 +146,12 @@ class PictureReader:
 
     def _change(self, frame: av.VideoFrame) -> Iterator[Change]:
         """Tell where the size or the format is another than before."""
-        shape = (frame.width, frame.height, plain_name(frame.format.name))
+        shape = (
+            frame.width, frame.height, plain_name(frame.format.name), self._pixel_shape
+        )  # fmt: skip
         if self._shape is not None and shape != self._shape:
-            before, after = (f"{w}x{h} {name}" for w, h, name in (self._shape, shape))
+            pixels = shape[-1] != self._shape[-1]
+            before, after = (_described(each, pixels=pixels) for each in (self._shape, shape))
             yield Change(
                 what="picture", before=before, after=after, time=(frame.pts or 0) * self._unit
             )
@@ -129,3 +169,9 @@ class PictureReader:
         frame.duration = round(frame.duration * scale) or self.step
         frame.time_base = self._unit
         frame.opaque = None
+
+
+def _described(shape: tuple[int, int, str, Fraction], *, pixels: bool) -> str:
+    width, height, name, of_pixel = shape
+    ratio = f" with pixels of {of_pixel.numerator}:{of_pixel.denominator}" if pixels else ""
+    return f"{width}x{height} {name}{ratio}"

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
-
-import av
 
 from ..errors import VideoError
 from ..manifest import load_manifest
 from ..restorers import Restorer
-from .encoder import announce_limits, encoder_named, working_format
-from .moment_planes import timing_of
-from .outlet import check_streamable, open_outlet
-from .packets import copy_of
+from .outlet import open_outlet
 from .paths import (
     PartialFile,
+    as_given,
     check_paths,
-    check_size,
     free_name,
     is_stream,
     partial_file,
     real_target,
 )
-from .plan import Action, Plan, make_plan
-from .reader import Reader, SourceFacts
+from .plan import Action, Plan
+from .planning import PlannedJob, planned_job
 from .restoration import Restoration
+from .resume import NotedJob, noted_job
 from .settings import StreamOptions, StreamProgress, StreamResult
-from .source import is_address, named
+from .source import named
 from .still import is_picture, restore_picture
-from .timing import Shown, Timing
-from .writer import Writer, container_of
+from .writer import Writer
 
 __all__ = ["plan_file", "restore_file"]
-
-_CODECS = {"yuv4mpegpipe": "rawvideo", "rawvideo": "rawvideo"}
-"""Containers of one codec."""
-_TRIAL_FRAMES = 4
-"""Enough for encoders that reorder frames to give them times."""
 
 log = logging.getLogger("vsdeblur")
 
@@ -78,21 +66,19 @@ def restore_file(
         VideoError: A file cannot be read or written, or not so; the text is one line.
     """
     assert restorer.channels in (1, 3), restorer.channels
-    source, target = _as_given(source), _as_given(target)
+    source, target = as_given(source), as_given(target)
     check_paths(source, target, overwrite=options.overwrite)
     if _is_picture(source) or _is_picture(target):
         return _restore_picture(source, target, restorer, options)
-    with _planned(source, target, restorer, options) as (reader, plan, timing, chosen):
-        job = _Job(reader, restorer, chosen, timing, plan, report, named(target))
+    with planned_job(source, target, restorer, options) as planned:
+        job = _Job(planned, restorer, report)
         if is_stream(target):
-            with open_outlet(target) as outlet, job.writer(outlet) as writer:
+            with open_outlet(target) as outlet, planned.writer(outlet) as writer:
                 interrupted = job.run(writer)
             return job.result(target, interrupted=interrupted)
         assert isinstance(target, Path)
         target = real_target(target) if target.is_symlink() else target
-        with partial_file(target) as partial, job.writer(partial.path) as writer:
-            interrupted = job.run_into(partial, target, writer)
-        return job.result(partial.place or target, interrupted=interrupted)
+        return job.run_to_file(target)
 
 
 def plan_file(
@@ -106,101 +92,61 @@ def plan_file(
     Raises:
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
-    source, target = _as_given(source), _as_given(target)
+    source, target = as_given(source), as_given(target)
     check_paths(source, target, overwrite=options.overwrite)
-    with _planned(source, target, restorer, options) as (_, plan, _, _):
-        return plan
-
-
-@contextmanager
-def _planned(
-    source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
-) -> Iterator[tuple[Reader, Plan, Timing, StreamOptions]]:
-    """Open the source, settle what becomes of each track, and try that in memory."""
-    container = container_of(target, options.container)
-    if is_stream(target):
-        check_streamable(target, container)
-    if container in _CODECS:  # which hold nothing else
-        options = replace(options, codec=_CODECS[container])
-    codec = encoder_named(options.codec)
-    timing = timing_of(restorer, options)
-    with Reader(source, *options.join, allow_playlist=options.allow_playlist) as reader:
-        check_size(source, reader.facts.width, reader.facts.height)
-        reader.working_format = working_format(reader.facts, options, codec)
-        announce_limits(reader.facts, reader.working_format, options)
-        plan = make_plan(reader, container, options, timing)
-        _dry_mux(reader, options, timing, plan, named(target))
-        yield reader, plan, timing, options
-
-
-def _dry_mux(reader: Reader, options: StreamOptions, timing: Timing, plan: Plan, name: str) -> None:
-    """Write the target's first frame and packets in memory, to its end: what fails, fails here.
-
-    Raises:
-        VideoError: The encoder or the container refuses.
-    """
-    facts = reader.facts
-    step = max(1, round(1 / (facts.frame_rate * facts.time_base)))
-    shown = [Shown(index * step, step) for index in range(_TRIAL_FRAMES)]
-    with Writer(io.BytesIO(), reader, options, timing, plan, named=name) as writer:
-        for each in shown:
-            writer.write_frame(_black(facts, reader.working_format), [], each)
-        for index, samples in reader.samples.items():
-            if plan.of(index).action is Action.COPY:
-                for sample in samples:
-                    writer.write_packet(copy_of(sample))
-        writer.finish()
-
-
-def _black(facts: SourceFacts, pixel_format: str) -> av.VideoFrame:
-    frame = av.VideoFrame(facts.width, facts.height, pixel_format)
-    for plane in frame.planes:
-        plane.update(bytes(plane.buffer_size))
-    return frame
+    with planned_job(source, target, restorer, options) as planned:
+        return planned.plan
 
 
 class _Job:
     """One restoration, once all is settled."""
 
     def __init__(
-        self,
-        reader: Reader,
-        restorer: Restorer,
-        options: StreamOptions,
-        timing: Timing,
-        plan: Plan,
-        report: Callable[[StreamProgress], None],
-        name: str,
+        self, planned: PlannedJob, restorer: Restorer, report: Callable[[StreamProgress], None]
     ) -> None:
-        self._reader, self._restorer, self._report = reader, restorer, report
-        self._options, self._timing, self._plan = options, timing, plan
-        self._name = name
+        self._planned, self._restorer, self._report = planned, restorer, report
         self._frames = self._refused = 0
         self._warnings: list[str] = []
-        for track in plan.tracks:
-            if track.action is Action.DROP:
+        for track in planned.plan.tracks:
+            if track.action is Action.DROP and not track.asked:
                 self._warn(f"{track.name} is left out: {track.reason}")
-            elif track.action is Action.CONVERT and timing.slowdown == 1:
+            elif track.action is Action.CONVERT and planned.timing.slowdown == 1:
                 log.info("%s becomes %s", track.name, track.becomes)
 
-    def writer(self, file: Path | IO[bytes]) -> Writer:
-        """Open the target."""
-        return Writer(file, self._reader, self._options, self._timing, self._plan, named=self._name)
+    def run_to_file(self, target: Path) -> StreamResult:
+        """Restore all frames into a file, or those that an earlier run has not restored."""
+        planned = self._planned
+        with noted_job(planned, target, planned.options.resume) as noted:
+            with partial_file(target) as partial:
+                try:
+                    with (noted or planned).writer(partial.path) as writer:
+                        interrupted = self.run_into(partial, target, writer, noted)
+                finally:
+                    if noted is not None:
+                        noted.incomplete = partial.place
+            if noted is not None:
+                noted.is_done = not interrupted
+        result = self.result(partial.place or target, interrupted=interrupted)
+        return replace(result, can_go_on=noted is not None and noted.can_go_on)
 
-    def run(self, writer: Writer) -> bool:
+    def run(self, writer: Writer, noted: NotedJob | None = None) -> bool:
         """Restore all frames and complete the target; whether Ctrl-C ended it early."""
+        planned = self._planned
         restoration = Restoration(
-            self._reader, writer, self._restorer, self._options, self._timing, self._report
-        )
+            planned.reader, writer, self._restorer, planned.options, planned.timing, self._report,
+            begins_with=noted.begins_with if noted else 0,
+        )  # fmt: skip
         try:
             return restoration.run()
         finally:
             self._frames, self._refused = writer.frames, writer.refused
 
-    def run_into(self, partial: PartialFile, target: Path, writer: Writer) -> bool:
+    def run_into(
+        self, partial: PartialFile, target: Path, writer: Writer, noted: NotedJob | None = None
+    ) -> bool:
         """As `run`; the target is replaced by what is complete, the rest has a name of its own."""
         try:
-            interrupted = self.run(writer)
+            interrupted = self.run(writer, noted)
         except Exception as error:
             with suppress(VideoError):
                 writer.finish()
@@ -212,25 +158,25 @@ class _Job:
                 raise VideoError(f"{error}; {said}") from error
             log.warning(said)
             raise
-        if writer.frames:
-            partial.keep(target)
-        if writer.frames and interrupted and target.exists():
-            partial.keep(free_name(target, "incomplete"))
-            self._warn(f"{target} stays as it was; the part that is done is {partial.place}")
+        if writer.frames:  # a file has its name when it is complete
+            partial.keep(free_name(target, "incomplete") if interrupted else target)
         return interrupted
 
     def result(self, written: Path | str, *, interrupted: bool) -> StreamResult:
         """What was done, once it is."""
-        account = self._reader.account
+        reader = self._planned.reader
+        account, source = reader.account, named(reader.path)
         for line in account.changes():
-            self._warn(f"{named(self._reader.path)}: {line}")
+            self._warn(f"{source}: {line}")
         if self._refused:
             self._warn(f"{self._refused} damaged packets of other tracks are left out")
         whole = interrupted or (account.whole and not self._refused)
+        if reader.ended_early:
+            self._warn(f"{source} ends before the part that was asked for does")
         if not interrupted and not account.whole:
-            self._warn(f"{named(self._reader.path)}: {account.damage()}")
+            self._warn(f"{source}: {account.damage()}")
         return StreamResult(
-            frames_in=self._reader.frames,
+            frames_in=reader.frames,
             frames_out=self._frames,
             interrupted=interrupted,
             target=written,
@@ -247,17 +193,16 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if options.deinterlace is not None:
+        raise VideoError(f"{source} is a picture, which is not deinterlaced")
+    if not options.part.is_all:
+        raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):
         raise VideoError("a picture is read from a file and written to a file; give two names")
     with partial_file(target) as partial:
         restore_picture(source, target, restorer, partial.path, options)
         partial.keep(real_target(target))
     return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
-
-
-def _as_given(name: Path | str) -> Path | str:
-    """A path, but for stdin, stdout and addresses, which are none."""
-    return str(name) if str(name) == "-" or is_address(name) else Path(name)
 
 
 def _is_picture(name: Path | str) -> bool:

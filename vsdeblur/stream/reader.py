@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
 from ..errors import VideoError
 from .account import Account
+from .deinterlacing import Deinterlacer, Deinterlacing
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
-from .facts import SourceFacts, facts_of, picture_track, promise_of, seconds_a_unit
+from .excerpt import ALL, Excerpt, ExcerptRequest
+from .facts import SourceFacts, facts_of, frame_rate, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
+from .late_start import LateStart
 from .packets import PacketReader, copy_of, first_time, is_sparse, source_timeline, start_times
-from .pictures import PictureReader
+from .pictures import PictureReader, counts_places
+from .promise import promise_of
 from .source import named, one_line, open_source
 from .timeline import Rising
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # which is of the stubs alone
 
 __all__ = ["Reader", "SourceFacts", "one_line"]
 
@@ -39,17 +49,34 @@ class Reader:
     files continue the first, track by track.
     """
 
-    def __init__(self, path: Path | str, *more: Path | str, allow_playlist: bool = False) -> None:
+    facts: SourceFacts
+    """What is known of the pictures that are given out."""
+
+    def __init__(
+        self,
+        path: Path | str,
+        *more: Path | str,
+        allow_playlist: bool = False,
+        wanted: ExcerptRequest = ALL,
+        radius: int = 0,
+        deinterlace: Deinterlacing | None = None,
+        near: Fraction = Fraction(0),
+    ) -> None:
         """Open a source and look at its first frame.
 
         Args:
             path: A file, a pipe, "-" for stdin, or an address.
             more: Further ones that continue it.
             allow_playlist: Whether a local playlist may open what it lists.
+            wanted: Which part of it is given out.
+            radius: Frames around that part that are given out too; see `wants`.
+            deinterlace: How pictures are made of fields; None = frames are given out as they are.
+            near: Where reading begins, in seconds, as near as a key frame is: for a look at it,
+                times and counts are then those of no one.
 
         Raises:
-            VideoError: It cannot be read, has no picture track, or no frame of it decodes; or the
-                further ones have other tracks.
+            VideoError: It cannot be read, has no picture track, or no frame of it decodes; the
+                further ones have other tracks; or there is no frame of the part that is wanted.
         """
         self.path = path
         self.frames = 0
@@ -63,9 +90,17 @@ class Reader:
             for each in (path, *more):
                 self._containers.append(open_source(each, allow_playlist=allow_playlist))
             self.container = self._containers[0]
+            if near:
+                self._go_to(near)
             self.stream = picture_track(path, self.container)
             self._check_more(more)
+            self._late = self._late_start(wanted, radius)
             self._start()
+            self._excerpt = self._found(wanted, radius)
+            self._deinterlacer = None
+            if deinterlace is not None:
+                self._deinterlacer = Deinterlacer(deinterlace, self.facts)
+                self.facts = deinterlace.facts(self.facts)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -89,8 +124,41 @@ class Reader:
         """Whether it is read from one file, pipe or address."""
         return len(self._containers) == 1
 
+    @property
+    def first_number(self) -> int:
+        """Number of the first frame that is wanted, in the whole source, from 0."""
+        if self._excerpt is None:
+            return 0
+        return self._late.frames_before if self._late else self._excerpt.frames_before
+
+    @property
+    def part_start(self) -> Fraction:
+        """When the part begins that is wanted, in seconds of the source."""
+        return Fraction(0) if self._excerpt is None else self._excerpt.origin
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the source ended before the part that is wanted did."""
+        return self._excerpt is not None and self._excerpt.ended_early
+
+    def wants(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame that was given out belongs to the part that is wanted."""
+        time = (frame.pts or 0) * self.facts.time_base / self._unit
+        return self._excerpt is None or self._excerpt.wants(time)
+
+    def chapters(self) -> list[Chapter]:
+        """The chapters, as PyAV gives them, of the part that is wanted."""
+        chapters = self.container.chapters()
+        return chapters if self._excerpt is None else self._excerpt.chapters(chapters)
+
     def __iter__(self) -> Iterator[Event]:
-        """Yield what comes, in order; the last one is an `End`."""
+        """Yield what comes, in order; the last one is an `End`, but for a part of the source."""
+        events = iter(self._excerpt or self._told())
+        for event in self._deinterlacer.of(events) if self._deinterlacer else events:
+            yield self._converted(event) if isinstance(event, Picture) else event
+
+    def _told(self) -> Iterator[Event]:
+        """All that comes; the account is told of it."""
         for event in self._events:
             if isinstance(event, Picture | End):
                 until = event.time if isinstance(event, Picture) else None
@@ -104,7 +172,7 @@ class Reader:
 
     def _held_until(self, until: Fraction | None) -> Iterator[Picture]:
         """Show the last picture once more wherever one could not be decoded."""
-        step = max(1, round(1 / (self.facts.frame_rate * self._unit)))
+        step = max(1, round(1 / (frame_rate(self.stream) * self._unit)))
         for time in self.account.due(until):
             frame = self._holder.once_more(round(time / self._unit), step)
             if frame is not None:
@@ -131,7 +199,11 @@ class Reader:
                 f"no picture of {named(self.path)} can be decoded; the file is damaged or cut short"
             )
         self._delay_to_zero(first, early)
-        self.facts = facts_of(self.container, self.stream, first.frame)
+        if self._late is not None:
+            self._late.arm()
+        self.facts: SourceFacts = facts_of(
+            self.container, self.stream, first.frame, first.pixel_shape
+        )
         self._holder = FrameHolder()
         self._fitter = FrameFitter(self.facts.width, self.facts.height)
         if self.single:
@@ -139,6 +211,41 @@ class Reader:
                 self.path, self.container, self.stream, first_time(self.container)
             )
         self._events: Iterator[Event] = chain(early, events)
+
+    def _go_to(self, seconds: Fraction) -> None:
+        """Go to a place in the source, or stay where it cannot be gone to."""
+        start = first_time(self.container) or Fraction(0)
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self.container.seek(int((start + seconds) * av.time_base))
+
+    def _late_start(self, wanted: ExcerptRequest, radius: int) -> LateStart | None:
+        """What passes packets over that need not be decoded; None = all are, to count frames."""
+        is_timed = wanted.start is not None and wanted.start.seconds is not None
+        if not is_timed or not self.single or counts_places(self.stream):
+            return None
+        assert wanted.start is not None
+        assert wanted.start.seconds is not None
+        return LateStart(wanted.start.seconds, radius)
+
+    def _found(self, wanted: ExcerptRequest, radius: int) -> Excerpt | None:
+        """The part that is wanted; None = all of it."""
+        if wanted.is_all:
+            return None
+        promise = self.account.promise  # of the whole, which is not counted any more
+        ends = wanted.duration is None
+        self.account.promise = replace(
+            promise,
+            frames=None,
+            end=promise.end if ends else None,
+            picture_end=promise.picture_end if ends else None,
+        )
+        excerpt = Excerpt(wanted, self._told(), self.stream, radius)
+        excerpt.find(named(self.path))
+        excerpt.move_timecodes(self.container)
+        self.account.begin_at(excerpt.origin)
+        expected = excerpt.frames_expected(self.facts.frames_expected)
+        self.facts = replace(self.facts, frames_expected=expected)
+        return excerpt
 
     def _delay_to_zero(self, first: Picture, early: list[Event]) -> None:
         """Let all be later if the first picture would be shown before the start."""
@@ -148,7 +255,7 @@ class Reader:
         assert first.frame.pts is not None
         units = -first.frame.pts
         first.frame.pts = self._rising.last = 0
-        early[-1] = Picture(first.frame, Fraction(0), concealed=first.concealed)
+        early[-1] = replace(first, time=Fraction(0))
         for event in early:
             if isinstance(event, TrackPacket):
                 moved = round(units * self._unit / seconds_a_unit(event.packet.stream))
@@ -171,12 +278,24 @@ class Reader:
                     yield Gap(reason=GapReason.JUMP, time=jump.time, seconds=jump.seconds)
                 jumps = len(self.timeline.jumps)
                 if packet.stream.index == stream.index:
-                    yield from pictures.decode(packet)
+                    yield from self._decoded(pictures, packet)
                 else:
                     yield TrackPacket(self._in_first_units(packet), packet.stream.index)
+            yield from self._decoded(pictures, None)
             yield from pictures.flush()
             why = why or packets.cut_short
         yield End(complete=not why, time=self.timeline.end, why=why)
+
+    def _decoded(self, pictures: PictureReader, packet: Packet[Stream] | None) -> Iterator[Event]:
+        """What a packet gives, or those before it that waited; None = there is none any more."""
+        if self._late is None:
+            yield from () if packet is None else pictures.decode(packet)
+            return
+        for due, anew in self._late.flush() if packet is None else self._late.due(packet):
+            if anew:
+                pictures.forget()
+                self.account.pass_over()
+            yield from pictures.decode(due)
 
     def _look_ahead(self, packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         """Find the first packets of each other track, and give out all that was read."""
@@ -210,9 +329,13 @@ class Reader:
         return packet
 
     def _fitted(self, picture: Picture) -> Picture:
-        """The picture in the size and format of the first."""
-        frame = convert_frame(self._fitter.fitted(picture.frame), self.working_format)
-        return Picture(frame, picture.time, concealed=picture.concealed)
+        """The picture in the size of the first."""
+        wider = picture.pixel_shape / (self.facts.sample_aspect_ratio or 1)
+        return replace(picture, frame=self._fitter.fitted(picture.frame, wider or Fraction(1)))
+
+    def _converted(self, picture: Picture) -> Picture:
+        """The picture in the format in which frames are delivered."""
+        return replace(picture, frame=convert_frame(picture.frame, self.working_format))
 
     def _check_more(self, more: tuple[Path | str, ...]) -> None:
         """Refuse files whose tracks cannot continue the first one's.

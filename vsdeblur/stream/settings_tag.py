@@ -6,47 +6,100 @@ software. WebP and BMP have no place that leaves a camera's EXIF as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from PIL import ExifTags, Image, PngImagePlugin
 
 from .. import __version__
 from ..manifest import load_manifest
-from ..restorers.loading import find_weights
+from ..restorers.loading import find_weights, model_for
 from ..runtime.device import PRECISIONS, resolve_dtype
 from ..runtime.weights import sha256_of
 
-__all__ = ["picture_tags", "picture_texts", "settings_text", "with_comment"]
+__all__ = [
+    "RestoredWith",
+    "picture_tags",
+    "picture_texts",
+    "read_settings",
+    "settings_text",
+    "with_comment",
+]
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 _RUN_NOT_RESULT = frozenset({"device", "backend", "num_streams", "cache", "weights"})
 """Parameters that say where a filter runs and where its files lie, not what it gives."""
 _JPEG_COMMENT_BYTES = 65533
+_SETTINGS = re.compile(
+    r"vsdeblur (?P<version>[\w.+-]+): (?P<options>--filter (?P<filter_name>\w+)[^;\n]*); "
+    r"weights sha256 (?P<sha256>[0-9a-f]{64})"
+)
 
 
-def settings_text(filter_name: str, options: Mapping[str, object], device: torch.device) -> str:
+@dataclass(frozen=True, kw_only=True)
+class RestoredWith:
+    """What a file was restored with, by what stands in its metadata."""
+
+    version: str
+    """Of vsdeblur."""
+    filter_name: str
+    options: str
+    """The filter and its settings, as options of the command."""
+    sha256: str
+    """Of the weights."""
+
+    @property
+    def installed(self) -> str | None:
+        """Filter and model that have these weights in this installation; None = none has."""
+        for facts in load_manifest().filters.values():
+            for model in facts.models.values():
+                if model.sha256 == self.sha256:
+                    return f"{facts.name} {model.name}"
+        return None
+
+
+def read_settings(text: str) -> list[RestoredWith]:
+    """Find the lines of `settings_text` in a comment: one for each time the file was restored."""
+    return [RestoredWith(**found.groupdict()) for found in _SETTINGS.finditer(text)]
+
+
+def settings_text(
+    filter_name: str,
+    options: Mapping[str, object],
+    device: torch.device,
+    further: Mapping[str, object] = NOTHING,
+) -> str:
     """Say in a line what restores a file, as options of the command.
 
     Args:
         filter_name: As in the manifest.
         options: Parameters that were given, in the manifest's types.
         device: Where the filter runs: it decides the precision "auto".
+        further: Options of the command that are no parameters of the filter and say what of the
+            source is restored, and how fast it runs; True = the name alone, None = not given.
 
     Raises:
         DeblurError: An option is not allowed, or no weights are shipped for the model.
     """
     facts = load_manifest().filter(filter_name)
     values = facts.check(options)
-    model = facts.model(values["model"], device.type)
+    model = model_for(facts, values["model"], values["weights"], device.type)
     weights, _ = find_weights(model, values["weights"])
-    if values["model"] == "auto" and values["weights"] is None:
-        values["model"] = model.name
+    values["model"] = model.name
     dtype = resolve_dtype(values["precision"], device)
     values["precision"] = next(name for name, each in PRECISIONS.items() if each == dtype)
     shown = [
         f" --{name.replace('_', '-')} {_as_option(value)}"
         for name, value in values.items()
         if value is not None and name not in _RUN_NOT_RESULT
+    ]
+    shown += [
+        f" --{name}" + ("" if value is True else f" {value}")
+        for name, value in further.items()
+        if value is not None
     ]
     return (
         f"vsdeblur {__version__}: --filter {filter_name}{''.join(shown)}; "

@@ -16,7 +16,7 @@ from .picture_files import SUFFIXES, PictureFile, load_picture, save_picture
 from .settings import StreamOptions
 from .settings_tag import picture_tags
 
-__all__ = ["is_picture", "restore_picture"]
+__all__ = ["is_picture", "restore_picture", "restored_pixels"]
 
 _LUMA = np.array(BT601, np.float32)
 
@@ -53,12 +53,18 @@ def restore_picture(
     file = load_picture(source, options.max_megapixels)
     texts = file.extras.pop("texts")
     file.extras |= picture_tags(target.suffix.lower(), texts, options.settings)
-    picture = _Picture.of(file.pixels)
-    pixels = torch.from_numpy(picture.luma() if restorer.channels == 1 else picture.rgb())
-    window = torch.stack([pixels.to(restorer.device)] * (2 * restorer.radius + 1))
+    pixels = restored_pixels(file.pixels, restorer)
+    save_picture(PictureFile(pixels, file.extras), target, partial)
+
+
+def restored_pixels(pixels: NDArray[np.generic], restorer: Restorer) -> NDArray[np.generic]:
+    """What a restorer makes of a picture's pixels, as `PictureFile` has them."""
+    picture = _Picture.of(pixels)
+    plane = torch.from_numpy(picture.luma() if restorer.channels == 1 else picture.rgb())
+    window = torch.stack([plane.to(restorer.device)] * (2 * restorer.radius + 1))
     restored = restorer.restore(window)
     change = (restored[0].float() - window[0]).cpu().numpy()
-    save_picture(PictureFile(picture.changed_by(change), file.extras), target, partial)
+    return picture.changed_by(change)
 
 
 @dataclass

@@ -8,15 +8,17 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
-__all__ = ["ALPHA_TAG", "content_metadata", "copy_description", "copy_track", "tag_hevc"]
+from .containers import MP4_FAMILY
 
-_MP4_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "ismv"})
+__all__ = ["ALPHA_TAG", "container_metadata", "copy_description", "copy_track", "tag_hevc"]
+
 ALPHA_TAG = "alpha_mode"
 """The tag by which WebM says that pictures have alpha; its letters may be capitals."""
 _OWN_METADATA = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration"}
 )
 """Describes the source's file, not its content; the writer sets its own."""
+_DATE = "creation_time"
 _STATISTICS = ("_STATISTICS", "DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES")
 """What Matroska's tools count of a track; of the target it would be untrue."""
 
@@ -48,18 +50,33 @@ def copy_description(source: Stream, copy: Stream) -> None:
 
 
 def content_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Metadata that speaks of the content, not of the file that it was in."""
-    return {
+    """Metadata that speaks of the content, not of the file that it was in.
+
+    >>> content_metadata({"encoder": "x", _DATE: "2024-05-01T10:00:00Z;2024-05-01T10:00:00.0Z"})
+    {'creation_time': '2024-05-01T10:00:00Z'}
+    """
+    kept = {
         key: value
         for key, value in metadata.items()
         if key.lower() not in _OWN_METADATA and not key.upper().startswith(_STATISTICS)
     }
+    if _DATE in kept:  # FFmpeg joins the dates of a file that has it in two places
+        kept[_DATE] = kept[_DATE].partition(";")[0]
+    return kept
+
+
+def container_metadata(metadata: Mapping[str, str], container: str) -> dict[str, str]:
+    """As `content_metadata`, in the form that a container has for it."""
+    kept = content_metadata(metadata)
+    if container == "avi" and _DATE in kept:  # which has one place for dates
+        kept.setdefault("date", kept[_DATE])
+    return kept
 
 
 def tag_hevc(container: OutputContainer, stream: Stream) -> None:
     """Apple's players want HEVC tagged hvc1; FFmpeg's default is hev1."""
     context = stream.codec_context
-    if context is None or container.format.name not in _MP4_FAMILY:
+    if context is None or container.format.name not in MP4_FAMILY:
         return
     if context.codec.canonical_name == "hevc":
         context.codec_tag = "hvc1"

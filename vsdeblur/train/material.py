@@ -14,7 +14,10 @@ from ..errors import DataError
 from .recipe import Recipe
 from .validation import ValidationSet
 
-__all__ = ["Material"]
+__all__ = ["DRAWINGS", "Material"]
+
+DRAWINGS = "drawings"
+"""The kind of a source that is made by code, and has no folder."""
 
 
 @dataclass
@@ -105,18 +108,28 @@ def check_sources(recipe: Recipe, data: Mapping[str, Sequence[Path]]) -> None:
     Raises:
         DataError: A name that the recipe does not have, a kind that does not exist, or nothing.
     """
-    known = ", ".join(recipe.sources)
+    known = ", ".join(n for n, source in recipe.sources.items() if source.kind != DRAWINGS)
     for name in data:
         if name not in recipe.sources:
             raise DataError(
                 f"recipe {recipe.name!r} has no source {name!r}; it has: {known} (give material "
                 "as --data NAME=DIR)"
             )
+        if recipe.sources[name].kind == DRAWINGS:
+            raise DataError(
+                f"source {name!r} of recipe {recipe.name!r} is drawn by code, without a folder; "
+                f"those with one are: {known}"
+            )
     if not data:
         raise DataError(f"no material: give --data NAME=DIR, NAME being one of: {known}")
     for name, settings in recipe.sources.items():
-        if settings.kind != "photos" and settings.kind not in DATASETS:
-            kinds = ", ".join(["photos", *DATASETS])
+        if settings.kind == DRAWINGS and recipe.filter != "dblrgan":
+            raise DataError(
+                f"source {name!r} of recipe {recipe.name!r} is of kind {DRAWINGS!r}, which is for "
+                f"recipes of dblrgan; leave it out to train {recipe.filter}"
+            )
+        if settings.kind not in ("photos", DRAWINGS, *DATASETS):
+            kinds = ", ".join(["photos", *DATASETS, DRAWINGS])
             raise DataError(
                 f"source {name!r} of recipe {recipe.name!r} has kind {settings.kind!r}; choose "
                 f"one of: {kinds}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         params: Parameters of two or more dimensions.
-        lr: Learning rate, on AdamW's scale.
+        lr: Learning rate, on AdamW's scale; a tensor, ().
         momentum: Decay of the running mean of gradients.
         weight_decay: Decoupled weight decay.
     """
@@ -31,7 +32,7 @@ class Muon(torch.optim.Optimizer):
         self,
         params: Iterable[nn.Parameter],
         *,
-        lr: float,
+        lr: Tensor,
         momentum: float = 0.95,
         weight_decay: float = 1e-4,
     ) -> None:
@@ -48,18 +49,19 @@ class Muon(torch.optim.Optimizer):
             for parameters in by_shape.values():
                 self._update(parameters, group)
 
-    def _update(self, parameters: list[nn.Parameter], group: dict[str, float]) -> None:
-        gradients = torch.stack([p.grad.flatten(1) for p in parameters if p.grad is not None])
-        means = []
+    def _update(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
+        gradients = [p.grad.flatten(1) for p in parameters if p.grad is not None]
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if "mean" not in self.state[parameter]:
                 self.state[parameter]["mean"] = torch.zeros_like(gradient)
-            means.append(self.state[parameter]["mean"].lerp_(gradient, 1 - group["momentum"]))
-        updates = orthogonalized(gradients.lerp(torch.stack(means), group["momentum"]))
-        scale = 0.2 * max(gradients.shape[1:]) ** 0.5
-        for parameter, update in zip(parameters, updates, strict=True):
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.sub_(update.view_as(parameter), alpha=group["lr"] * scale)
+        means = [self.state[parameter]["mean"] for parameter in parameters]
+        momentum, rate = group["momentum"], group["lr"]
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        updates = orthogonalized(torch.stack(torch._foreach_lerp(gradients, means, momentum)))
+        updates *= rate * (0.2 * max(updates.shape[1:]) ** 0.5)
+        changes = [u.view_as(p) for u, p in zip(updates, parameters, strict=True)]
+        torch._foreach_mul_([*parameters], 1 - rate * group["weight_decay"])
+        torch._foreach_sub_([*parameters], changes)
 
 
 def orthogonalized(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -75,6 +77,8 @@ def orthogonalized(matrices: Tensor, steps: int = 5) -> Tensor:
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
-        x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x
+        # 3.4445 x + (2.0315 gram^2 - 4.7750 gram) x, rounded once each: faster, and nearer.
+        polynomial = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        x = torch.baddbmm(x, polynomial, x, beta=3.4445)
     nearest: Tensor = x.mT if tall else x
     return nearest.to(matrices.dtype)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .settings import BlurSettings, PairSettings, PoolSettings, SequenceSettings
+from .settings import BlurSettings, DrawSettings, PairSettings, PoolSettings, SequenceSettings
 
 __all__ = ["RECIPES", "AdversarialSettings", "Recipe", "SourceSettings", "load_stages"]
 
 RECIPES = Path(__file__).parent / "recipes"
+DECAY_SHARE = 0.4
+"""As usual, and where a recipe of constant rate is to be annealed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +23,17 @@ class SourceSettings:
     """A kind of material that a run may be given."""
 
     kind: str = "photos"
-    """"photos": sharp photos, blurred by the virtual camera; or a dataset of `train.datasets`."""
+    """"photos": sharp photos, blurred by the virtual camera; "drawings": such as are made by code,
+    always there and without a folder; or a dataset of `data.datasets`."""
     weight: float = 1.0
     """How much of the material comes from here, in relation to the other sources given."""
     concert_share: float = 0.0
     """Share of the windows made from photos that are lit like a concert."""
+    lamp_share: float = 0.0
+    """Share of the windows made from photos whose highlights and added lamps are brighter than
+    white."""
+    pattern_share: float = 0.0
+    """Share of the windows made from photos that are shown on a wall of diodes or striped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +89,7 @@ class Recipe:
     """Decoupled weight decay."""
     warmup_steps: int = 200
     """Steps of linear warm-up."""
-    decay_share: float = 0.4
+    decay_share: float = DECAY_SHARE
     """Last part of the run in which the learning rate falls to zero (linearly)."""
     plateau_patience: int = 0
     """Evaluations without a lower training loss after which the learning rate falls to a tenth,
@@ -93,13 +101,14 @@ class Recipe:
     ema: float = 0.999
     """Decay of the exponential moving average of the weights; the average is what is kept."""
     losses: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
-    """Weight of each term: "l1", "mse", "charbonnier", "frequency", "psnr"."""
+    """Weight of each term: "l1", "mse", "charbonnier", "frequency", "psnr", "peaks"."""
     adversarial: AdversarialSettings | None = None
     """Discriminator of the stage; none = content loss alone."""
     seed: int = 1
     """Decides initial weights and all training material."""
     blur: BlurSettings = field(default_factory=BlurSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    draws: DrawSettings = field(default_factory=DrawSettings)
     pairs: PairSettings = field(default_factory=PairSettings)
     sequence: SequenceSettings | None = None
     """What `sequence` is trained for; none = the paper's first stage, or another filter."""
@@ -111,6 +120,17 @@ class Recipe:
         """
         warmup = min(1.0, (step + 1) / max(1, self.warmup_steps))
         left = (self.steps - step) / max(1.0, self.decay_share * self.steps)
+        return self.learning_rate * min(warmup, left, 1.0)
+
+    def annealed_learning_rate(self, step: int, part_over: float) -> float:
+        """Learning rate where time decides: warm-up by steps, then plateau and decay by the clock.
+
+        Args:
+            step: Number of the step.
+            part_over: How much of the time is over, 0 to 1.
+        """
+        warmup = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        left = (1 - part_over) / (self.decay_share or DECAY_SHARE)
         return self.learning_rate * min(warmup, left, 1.0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,6 +166,7 @@ def _recipe(values: dict[str, Any], path: Path) -> Recipe:
     sections = {
         "blur": BlurSettings,
         "pool": PoolSettings,
+        "draws": DrawSettings,
         "pairs": PairSettings,
         "adversarial": AdversarialSettings,
         "sequence": SequenceSettings,

@@ -34,6 +34,8 @@ class TrainOptions:
     """Continue the run that is in `out`."""
     minutes: float | None = None
     """Stop after this many minutes; None = when the recipe's steps are done."""
+    anneal: bool = False
+    """Let the learning rate fall to zero as the minutes run out, whatever the recipe's steps."""
     accelerator: str = "auto"
     """Fabric's accelerator: "auto", "cpu" or "cuda"."""
     devices: int = 1
@@ -56,11 +58,14 @@ class TrainProgress:
 
     stage: str
     step: int
-    steps: int
+    steps: int | None
+    """All steps of the stage; None = the clock ends it."""
     loss: float
     samples_per_second: float
     matrix_share: float
     """Share of the device's measured matrix-product rate that forward and backward reach."""
+    seconds_left: float | None = None
+    """Until the clock ends the stage; None = its steps do."""
     score: Score | None = None
     """Set after an evaluation."""
     seconds: Mapping[str, float] = field(default_factory=dict)

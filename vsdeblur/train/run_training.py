@@ -8,11 +8,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ..errors import DataError, OptionError
 from ..runtime.device import cpu_has_fast_bf16, resolve_device
+
+if TYPE_CHECKING:  # needs what only training has
+    from .run_options import TrainProgress
 
 __all__ = ["run_training"]
 
@@ -28,6 +32,7 @@ def run_training(
     raft: Path | None,
     resume: bool,
     minutes: float | None,
+    anneal: bool,
     steps: int | None,
     device: str,
     devices: int,
@@ -56,6 +61,8 @@ def run_training(
             f"training needs {error.name}, which is not installed; pip install 'vsdeblur[train]'"
         ) from error
     stages = load_stages(recipe)
+    if steps is not None and anneal:
+        raise OptionError("--anneal ends a run by the clock, not after --steps; give one of them")
     if steps is not None:
         stages = [replace(stage, steps=steps) for stage in stages]
     accelerator = resolve_device(device).type
@@ -68,6 +75,7 @@ def run_training(
         raft=raft,
         resume=resume,
         minutes=minutes,
+        anneal=anneal,
         accelerator=accelerator,
         devices=devices,
         precision=_fabric_precision(precision, accelerator),
@@ -77,7 +85,10 @@ def run_training(
     # Stopping a run in the background by its process id must lose nothing.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return train(stages, options, _Reporter(console))
+        return train(
+            stages, options, _Reporter(console),
+            lambda line: console.print(line, highlight=False, soft_wrap=True),
+        )  # fmt: skip
     finally:
         signal.signal(signal.SIGTERM, previous)
 
@@ -111,31 +122,31 @@ class _Reporter:
         self._stage = ""
         self._said = float("-inf")
 
-    def __call__(self, progress: object) -> None:
-        from .loop import TrainProgress
-
-        assert isinstance(progress, TrainProgress)
+    def __call__(self, progress: TrainProgress) -> None:
         now = time.monotonic()
         if self._start is None or self._stage != progress.stage:
             self._start, self._stage = (progress.step, now), progress.stage
         if progress.score is None and now - self._said < 30:
             return
         self._said = now
-        left = self._left(progress.step, progress.steps, now)
+        of_all = f"/{progress.steps}" if progress.steps else ""
         data = progress.seconds["data"] / max(1e-9, sum(progress.seconds.values()))
         line = (
-            f"{progress.stage} step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+            f"{progress.stage} step {progress.step}{of_all}  loss {progress.loss:.5f}  "
             f"{progress.samples_per_second:.1f} samples/s, {progress.matrix_share:.0%} of the "
-            f"matrix rate, {data:.0%} of the time for data  {left} left"
+            f"matrix rate, {data:.0%} of the time for data  {self._left(progress, now)} left"
         ).lstrip()
         if progress.score:
-            line += "  gain " + " ".join(f"{k}: {v:+.2f}" for k, v in progress.score.gain.items())
+            line += f"  gain {progress.score}"
         self._console.print(line, highlight=False, soft_wrap=True)
 
-    def _left(self, step: int, steps: int, now: float) -> str:
+    def _left(self, progress: TrainProgress, now: float) -> str:
         assert self._start is not None
-        done = step - self._start[0]
-        if not done:
+        step, started = self._start
+        seconds = progress.seconds_left
+        if progress.steps is not None and progress.step > step:
+            seconds = (progress.steps - progress.step) * (now - started) / (progress.step - step)
+        if seconds is None:
             return "?"
-        seconds = round((steps - step) * (now - self._start[1]) / done)
-        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        whole = round(seconds)
+        return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -8,6 +8,7 @@ __all__ = [
     "ADVERSARIAL_WEIGHT",
     "FLOW_WEIGHT",
     "BlurSettings",
+    "DrawSettings",
     "PairSettings",
     "PoolSettings",
     "SequenceSettings",
@@ -50,10 +51,20 @@ class BlurSettings:
     """Longest blur of the middle frame, in pixels."""
     blur_exponent: float = 2.0
     """Blur length is max_blur * u**blur_exponent, u uniform: above 1, short blur is commoner."""
+    long_share: float = 0.0
+    """Share of the groups of windows whose blur is drawn with `long_exponent` in its place."""
+    long_exponent: float = 1.4
+    """Smaller than `blur_exponent`: longer blur is commoner."""
     still_share: float = 0.06
     """Share of windows in which the camera stands still."""
+    instant_share: float = 0.0
+    """Share of windows whose shutter is open for an instant: all moves, and nothing blurs."""
     object_share: float = 0.4
     """Share of windows with a moving object in front."""
+    depth_share: float = 0.0
+    """Share of windows whose parts are at different distances from the camera: they move, and
+    blur, unlike each other; half of their objects stand still in the scene, nearer than the rest.
+    """
     exposure: tuple[float, float] = (0.35, 1.0)
     """Part of the frame interval during which the shutter is open: least and most."""
     linear_share: float = 0.5
@@ -67,6 +78,28 @@ class BlurSettings:
     def patch_size(self) -> int:
         """Height and width of the photo patches that `synthesize` wants."""
         return self.size + 2 * self.margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawSettings:
+    """Shares of a batch that footage does things to, 0 to 1; what each is stands in `draws`."""
+
+    flashes: float = 0.0
+    """Frames lit unlike each other, as under strobes."""
+    dissolves: float = 0.0
+    """One window turning into another."""
+    cuts: float = 0.0
+    """Frames of another scene on one side, or on both."""
+    sharpened: float = 0.0
+    """Sharpened as cameras do, the sharp partners too."""
+    grain: float = 0.0
+    """Film grain, which is to stay."""
+    compressed: float = 0.0
+    """Coded in blocks, as JPEG and video are."""
+    video_coded: float = 0.0
+    """Coded as H.264; on other devices than the CPU, and where x264 is missing, in blocks."""
+    missing_neighbours: float = 0.0
+    """Frames repeated in place of neighbours."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import lightning_fabric as fabric_library
 from torch import Tensor
@@ -46,9 +46,13 @@ class Task(Protocol):
         ...
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> Trainer:
-        """The networks and optimisers of a stage."""
+        """The networks and optimisers of a stage; the options are those of `Trainer`."""
         ...
 
     def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> Pool:

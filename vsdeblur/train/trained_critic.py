@@ -10,7 +10,20 @@ import lightning_fabric as fabric_library
 import torch
 from torch import nn
 
-__all__ = ["TrainedCritic"]
+__all__ = ["TrainedCritic", "adam"]
+
+
+def adam(
+    network: nn.Module,
+    fabric: fabric_library.Fabric,
+    learning_rate: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> torch.optim.Optimizer:
+    """The optimiser of a discriminator, on CUDA such that a graph can hold it."""
+    return torch.optim.Adam(
+        network.parameters(), learning_rate, betas,
+        fused=True, capturable=fabric.device.type == "cuda",
+    )  # fmt: skip
 
 
 class TrainedCritic:
@@ -48,3 +61,5 @@ class TrainedCritic:
         """Go on from a checkpoint."""
         self._trained.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:  # the machine's, not the checkpoint's
+            group["capturable"] = self._fabric.device.type == "cuda"

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from ..errors import DataError
 from ..models import MODELS
 from ..runtime.weights import load_network
+from .graphed_step import GraphedStep
 from .muon import Muon
+from .pool import Share
 from .recipe import Recipe
 from .schedule import Schedule
 
-__all__ = ["Trainer", "build_network"]
+__all__ = ["Trainer", "build_network", "share_of"]
 
 
 class Trainer(ABC):
@@ -29,6 +31,8 @@ class Trainer(ABC):
         fabric: Where and in what precision it runs.
         init: Weights to start from; None = random ones.
         compiled: Compile the network with torch.compile.
+        by_clock: The learning rate falls to zero as time runs out, whatever the steps.
+        say: Called with what the user should know, a line each.
 
     Raises:
         WeightsError: The weights are missing, damaged or of another model.
@@ -41,6 +45,8 @@ class Trainer(ABC):
         init: Path | None = None,
         *,
         compiled: bool = False,
+        by_clock: bool = False,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
@@ -50,10 +56,12 @@ class Trainer(ABC):
         for module in network.modules():
             if isinstance(module, nn.Conv2d):  # 3-D kernels know no channels_last of four axes
                 module.to(memory_format=torch.channels_last)
-        self.optimizers = _optimizers(part, recipe)
+        self.rate = torch.zeros((), device=fabric.device)  # of this step; a graph reads it
+        self._forgotten = torch.ones((), device=fabric.device)  # of the average, at each step
+        self.optimizers = _optimizers(part, recipe, self.rate)
         self.fabric = fabric
         self.step = 0
-        self.schedule = Schedule(recipe)
+        self.schedule = Schedule(recipe, by_clock=by_clock)
         if fabric.device.type == "cuda" and fabric.world_size > 1:
             part = nn.SyncBatchNorm.convert_sync_batchnorm(part)
         # Fabric compiles what it is given a compiled form of, behind its own wrapper.
@@ -61,6 +69,7 @@ class Trainer(ABC):
         self.model, *self.wrapped = fabric.setup(given, *self.optimizers)
         self.critic: Any = None  # an heir's discriminator: has state() and load()
         self.average = {name: t.clone() for name, t in network.state_dict().items()}
+        self._step = GraphedStep(self._work, self._why_no_graph(), say)
 
     @property
     def compute_dtype(self) -> torch.dtype:
@@ -85,35 +94,54 @@ class Trainer(ABC):
         """What its work is counted by: takes the first tensor of a batch, (N, C, H, W)."""
         return self.part(self.network)
 
+    def arranged(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """A batch as `objective` takes it; what a CUDA graph cannot hold is done here."""
+        return batch
+
     @abstractmethod
     def objective(self, *batch: Tensor) -> Tensor:
-        """The loss of a batch, a scalar; a discriminator learns from it on the way."""
+        """The loss of a batch, a scalar; a discriminator learns from it on the way.
+
+        A CUDA graph is made of it: it may not ask the device for a value, nor send it one, and does
+        the same each time.
+        """
 
     def update(self, *batch: Tensor) -> Tensor:
-        """One optimiser step; returns the loss."""
-        learning_rate = self.schedule.learning_rate_at(self.step)
+        """One optimiser step; returns the loss, which the next step may overwrite."""
+        self.rate.fill_(self.schedule.learning_rate_at(self.step))
         # Dropout must not depend on where a run was cut, nor be alike on two devices.
         devices, rank = self.fabric.world_size, self.fabric.global_rank
         torch.manual_seed(self.recipe.seed * 2**32 + self.step * devices + rank)
+        batch, done = self.arranged(*batch), self.step + 1
+        # The average of the first steps must not remember the random start.
+        self._forgotten.fill_(1 - min(self.recipe.ema, (1 + done) / (10 + done)))
+        loss = self._step(*batch)
+        self.step = done
+        return loss
+
+    def _work(self, *batch: Tensor) -> Tensor:
+        """What the device does in a step."""
+        for optimizer in self.wrapped:
+            optimizer.zero_grad()
         loss = self.objective(*batch)
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.part(self.network).parameters(), self.recipe.clip_norm)
         for optimizer in self.wrapped:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate
             optimizer.step()
-            optimizer.zero_grad()
-        self.step += 1
         self._update_average()
         return loss.detach()
 
+    def _why_no_graph(self) -> str | None:
+        """None = there can be one; empty: of a CPU nobody expects it."""
+        if self.fabric.device.type != "cuda":
+            return ""
+        return "several devices share a batch" if self.fabric.world_size > 1 else None
+
     @torch.no_grad()
     def _update_average(self) -> None:
-        # The average of the first steps must not remember the random start.
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
+                self.average[name].lerp_(value, self._forgotten)
             else:
                 self.average[name].copy_(value)
 
@@ -155,8 +183,17 @@ class Trainer(ABC):
             self.average[name].copy_(value)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+            for group in optimizer.param_groups:  # these are the machine's, not the checkpoint's
+                group["lr"] = self.rate
+                if "capturable" in group:
+                    group["capturable"] = self.rate.is_cuda
         if self.critic:
             self.critic.load(state["critic"])
+
+
+def share_of(fabric: fabric_library.Fabric) -> Share:
+    """Which places of a batch are this process's."""
+    return Share(fabric.global_rank, fabric.world_size, fabric.all_gather)  # type: ignore[arg-type]
 
 
 def build_network(recipe: Recipe) -> nn.Module:
@@ -197,8 +234,8 @@ def _initialize_normally(network: nn.Module, deviation: float = 0.01) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """AdamW for all, or Muon for the inner kernels and AdamW for the rest."""
+def _optimizers(network: nn.Module, recipe: Recipe, rate: Tensor) -> list[torch.optim.Optimizer]:
+    """AdamW for all, or Muon for the inner kernels and AdamW for the rest; both at `rate`."""
     parameters = list(network.named_parameters())
     inner: list[nn.Parameter] = []
     if recipe.optimizer == "muon":
@@ -208,8 +245,8 @@ def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimize
         raise DataError(f"unknown optimizer {recipe.optimizer!r}; choose one of: adamw, muon")
     chosen = {id(p) for p in inner}
     rest = [p for _, p in parameters if id(p) not in chosen]
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+    decay = recipe.weight_decay
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr=rate, weight_decay=decay, fused=True)
+        torch.optim.AdamW(rest, lr=rate, weight_decay=decay, fused=True, capturable=rate.is_cuda)
     ]
     return [*optimizers, Muon(inner, lr=rate, weight_decay=decay)] if inner else optimizers

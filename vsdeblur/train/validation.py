@@ -37,6 +37,10 @@ class Score:
     mean_gain: float
     """Mean gain over all windows."""
 
+    def __str__(self) -> str:
+        """Each band and its gain, on one line."""
+        return " ".join(f"{band}: {gain:+.2f}" for band, gain in self.gain.items())
+
     @property
     def figure(self) -> float:
         """What weights are chosen by, dB: blur removed, less what sharp input loses beyond 0.1."""

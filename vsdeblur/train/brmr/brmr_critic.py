@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...models.brmr import BRMRNetworks
 from ...models.pix2pix import CELL, CAMDiscriminator, CAMOutput
-from ..trained_critic import TrainedCritic
+from ..trained_critic import TrainedCritic, adam
 from ..trainer import Trainer
 
 __all__ = ["CriticTrainer", "PairCritic", "conditional_loss"]
@@ -57,7 +57,7 @@ class PairCritic(TrainedCritic):
         fabric: fabric_library.Fabric,
     ) -> None:
         self.network = network
-        optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
+        optimizer = adam(network, fabric, learning_rate, betas=(0.5, 0.999))
         super().__init__(network, optimizer, fabric)
         self._map_weight = map_weight
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
@@ -25,13 +26,13 @@ from ..material import Material
 from ..recipe import Recipe
 from ..run_options import TrainOptions
 from ..task import Pool, Validation
-from ..trainer import Trainer
+from ..trainer import Trainer, share_of
 from ..transfer import start_from_dblrgan
 from .brmr_critic import CriticTrainer, PairCritic
 from .brmr_validation import PictureValidation, RegionValidation
 from .colour_photos import PictureSet
 from .mining import MinedPool, mine
-from .pairs import PairPool
+from .pairs import PairPool, PairSource
 
 __all__ = ["BRMRTask", "ImageTrainer", "PatchTrainer"]
 
@@ -109,8 +110,8 @@ class PatchTrainer(_GeneratorTrainer):
         assert isinstance(network, BRMRNetworks)
         return network.g_patch
 
-    def objective(self, *batch: Tensor) -> Tensor:
-        """The loss of a batch of mined windows and their sharp originals."""
+    def arranged(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """A share of the windows as they are when they have been refined already."""
         seen, sharp = batch
         num_refined = round(self.recipe.pairs.refined_share * len(seen))
         if num_refined:
@@ -119,7 +120,11 @@ class PatchTrainer(_GeneratorTrainer):
                 with torch.no_grad():
                     refined = self.model(seen[:num_refined]).float().clamp(0, 1)
                 seen[:num_refined, -3:] = refined
-        return self._objective(seen, sharp)
+        return seen, sharp
+
+    def objective(self, *batch: Tensor) -> Tensor:
+        """The loss of a batch of mined windows and their sharp originals."""
+        return self._objective(*batch)
 
 
 class BRMRTask:
@@ -149,15 +154,19 @@ class BRMRTask:
         )
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> Trainer:
         """The generator of the stage and its critic."""
         settings = stage.adversarial
         assert settings is not None
         if stage.stage == "critic":
-            return CriticTrainer(stage, fabric, init, compiled=compiled)
+            return CriticTrainer(stage, fabric, init, **options)
         kind = PatchTrainer if stage.stage == "patch" else ImageTrainer
-        trainer = kind(stage, fabric, init, compiled=compiled)
+        trainer = kind(stage, fabric, init, **options)
         assert isinstance(trainer.network, BRMRNetworks)
         network = trainer.network.d_image
         if stage.stage == "patch":
@@ -168,27 +177,31 @@ class BRMRTask:
     def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> Pool:
         """Blurred photos; in the patch stage windows mined from them."""
         fabric = trainer.fabric
-        share = (fabric.global_rank, fabric.world_size)
+        options = {
+            "batch_size": stage.batch_size,
+            "seed": stage.seed,
+            "device": fabric.device,
+            "share": share_of(fabric),
+        }
         if stage.stage != "patch":
-            return self._pictures(stage, stage.seed, fabric.device, share)
+            return PairPool(
+                self._pictures(stage, fabric.device), stage.pool, draws=stage.draws, **options
+            )
         mined = folder / "mined.safetensors"
         if not mined.exists() and fabric.is_global_zero:
             networks = trainer.averaged_network()
             assert isinstance(networks, BRMRNetworks)
-            pictures = self._pictures(stage, stage.seed + MINING_SEED, fabric.device, (0, 1))
             with fabric.autocast():
-                settings = stage.pairs
-                mine(networks, pictures, settings.num_mined, mined, regions=settings.mined_regions)
+                mine(
+                    networks, self._pictures(stage, fabric.device), stage.pairs.num_mined, mined,
+                    seed=stage.seed + MINING_SEED, regions=stage.pairs.mined_regions,
+                )  # fmt: skip
         fabric.barrier()
         assert isinstance(trainer.network, BRMRNetworks)
-        return MinedPool(
-            mined, with_input=isinstance(trainer.network.g_patch, FastRefiner),
-            batch_size=stage.batch_size, seed=stage.seed, device=fabric.device, share=share,
-        )  # fmt: skip
+        with_input = isinstance(trainer.network.g_patch, FastRefiner)
+        return MinedPool(mined, with_input=with_input, **options)  # type: ignore[arg-type]
 
-    def _pictures(
-        self, stage: Recipe, seed: int, device: torch.device, share: tuple[int, int]
-    ) -> PairPool:
+    def _pictures(self, stage: Recipe, device: torch.device) -> PairSource:
         size = stage.pairs.size
         # What the virtual camera sees beyond the picture, should it move.
         size += 2 * stage.blur.margin if stage.pairs.camera_share else 0
@@ -196,7 +209,4 @@ class BRMRTask:
             (PictureSet(files, size), stage.sources[name].weight)
             for name, files in self._material.photos.items()
         ]
-        return PairPool(
-            sources, stage.pairs, stage.blur,
-            batch_size=stage.batch_size, seed=seed, device=device, share=share,
-        )  # fmt: skip
+        return PairSource(sources, stage.pairs, stage.blur, device)

@@ -11,37 +11,43 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...data.photos import random_below
 from ...models.brmr import BRMRNetworks
 from ...restorers.brmr.regions import mine_windows
-from .pairs import Pair, PairPool
+from ..crops import Crops
+from ..pool import Share
+from .pairs import PATCH, Pair, PairSource
 
 __all__ = ["MinedPool", "mine"]
 
 
 @torch.no_grad()
-def mine(networks: BRMRNetworks, pool: PairPool, num: int, path: Path, *, regions: int = 1) -> None:
+def mine(
+    networks: BRMRNetworks, source: PairSource, num: int, path: Path, *, seed: int, regions: int = 1
+) -> None:
     """Deblur training pictures, find each one's most blurred windows, and keep them.
 
     Args:
         networks: Trained image generator and critic, in inference mode.
-        pool: The training pictures.
+        source: The training pictures.
         num: How many windows.
         path: File to write; it appears whole or not at all. "deblurred" holds the image
             generator's windows, "blurred" what it was given, "sharp" their originals:
             (num, 3, 128, 128) uint8 each.
+        seed: Decides which pictures are mined.
         regions: Windows of a picture; they do not overlap.
     """
-    windows = islice(_windows(networks, pool, regions), num)
+    windows = islice(_windows(networks, source, seed, regions), num)
     blurred, deblurred, sharp = (torch.stack(part) for part in zip(*windows, strict=True))
     beside = path.with_suffix(".partial")
     save_file({"blurred": blurred, "deblurred": deblurred, "sharp": sharp}, beside)
     os.replace(beside, path)
 
 
-def _windows(networks: BRMRNetworks, pool: PairPool, regions: int) -> Iterator[tuple[Tensor, ...]]:
-    for index in count():
-        yield from _mined(networks, pool.pair(index), regions)
+def _windows(
+    networks: BRMRNetworks, source: PairSource, seed: int, regions: int
+) -> Iterator[tuple[Tensor, ...]]:
+    for index in count(seed * 2**40):
+        yield from _mined(networks, source.pair(index), regions)
 
 
 def _mined(networks: BRMRNetworks, pair: Pair, regions: int) -> Iterator[tuple[Tensor, ...]]:
@@ -75,16 +81,15 @@ class MinedPool:
         batch_size: int,
         seed: int,
         device: torch.device | str = "cpu",
-        share: tuple[int, int] = (0, 1),
+        share: Share | None = None,
     ) -> None:
-        windows = load_file(path)
+        windows = load_file(path, device=str(device))
         seen = [windows["blurred"]] if with_input else []
         self._seen = torch.cat([*seen, windows["deblurred"]], 1)
         self._sharp = windows["sharp"]
         self._batch_size = batch_size
         self._seed = seed
-        self._device = torch.device(device)
-        self._lanes = range(share[0], batch_size, share[1])
+        self._share = share or Share()
 
     def batch(self, step: int) -> tuple[Tensor, ...]:
         """The batch of a step, in [0, 1].
@@ -92,16 +97,14 @@ class MinedPool:
         Returns:
             Deblurred, (N, 3, 128, 128), or blurred and deblurred, (N, 6, 128, 128); and sharp.
         """
-        pairs = list(self._samples(step))
-        seen, sharp = (torch.stack(part).to(self._device) for part in zip(*pairs, strict=True))
-        return seen.float() / 255, sharp.float() / 255
-
-    def _samples(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for lane in self._lanes:
-            seed = self._seed * 2**40 + step * self._batch_size + lane
-            generator = torch.Generator().manual_seed(seed)
-            index = random_below(len(self._sharp), generator)
-            pair = (self._seen[index], self._sharp[index])
-            flips = [axis for axis in (-1, -2) if random_below(2, generator)]
-            pair = (pair[0].flip(flips), pair[1].flip(flips))
-            yield (pair[0].mT, pair[1].mT) if random_below(2, generator) else pair
+        device = self._sharp.device
+        generator = torch.Generator(device).manual_seed(self._seed * 2**40 + step)
+        chance = torch.rand(7, self._batch_size, generator=generator, device=device)
+        mine = self._share.of(chance, axis=1)
+        chosen = (mine[6] * len(self._sharp)).long().clamp(max=len(self._sharp) - 1)
+        crops = Crops.draw(mine[:6], size=PATCH, room=1)
+        seen, sharp = (
+            crops.of(kept, chosen, in_time=False).float() / 255
+            for kept in (self._seen, self._sharp)
+        )
+        return seen, sharp

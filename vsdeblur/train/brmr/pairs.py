@@ -7,8 +7,8 @@ camera. Everything is a function of the seed and the step number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,11 +16,13 @@ from torch import Tensor
 
 from ...data.kernels import apply_blur, draw_blur
 from ...data.photos import random_below
-from ..settings import BlurSettings, PairSettings
+from ..kept_windows import Made
+from ..pool import WindowPool
+from ..settings import BlurSettings, PairSettings, PoolSettings
 from ..synthesis.windows import synthesize
 from .colour_photos import PictureSet
 
-__all__ = ["PATCH", "Pair", "PairPool", "random_pair"]
+__all__ = ["PATCH", "Pair", "PairPool", "PairSource", "random_pair"]
 
 PATCH = 128
 """Height and width of a window that is blurred by itself, in pixels (paper 000)."""
@@ -54,7 +56,8 @@ def random_pair(
         generator: Source of randomness, on the CPU.
     """
     if float(torch.rand((), generator=generator)) < settings.camera_share:
-        blurred, sharp = _moved(photos, settings.size, blur, generator)
+        patches = torch.stack([photos.picture(generator) for _ in range(2)]) / 255
+        (blurred,), (sharp,) = _moved(patches, settings.size, blur, generator)
     else:
         sharp = _middle(photos.picture(generator), settings.size)
         blurred = _by_kernel(sharp, generator)
@@ -72,13 +75,20 @@ def _by_kernel(sharp: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _moved(
-    photos: PictureSet, size: int, blur: BlurSettings, generator: torch.Generator
+    patches: Tensor, size: int, blur: BlurSettings, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """A picture blurred by the virtual camera, and the view at the centre of its exposure."""
-    settings = replace(blur, num_frames=1, size=size, margin=(photos.size - size) // 2)
-    background, foreground = (photos.picture(generator)[None] / 255 for _ in range(2))
+    """Pictures blurred by the virtual camera, and the views at the centres of their exposures.
+
+    Args:
+        patches: (2N, 3, P, P) in [0, 1]: as many backgrounds, then as many foregrounds.
+        size: Height and width of the pictures.
+        blur: What the blur is drawn from.
+        generator: Source of randomness, on the same device.
+    """
+    settings = replace(blur, num_frames=1, size=size, margin=(patches.shape[-1] - size) // 2)
+    background, foreground = patches.chunk(2)
     exposure = synthesize(background, foreground, settings, generator)
-    return _codes(exposure.blurred[0, 0]), _codes(exposure.sharp[0])
+    return _codes(exposure.blurred[:, 0]), _codes(exposure.sharp)
 
 
 def _codes(picture: Tensor) -> Tensor:
@@ -90,47 +100,70 @@ def _middle(picture: Tensor, size: int) -> Tensor:
     return picture[:, start : start + size, start : start + size].contiguous()
 
 
-class PairPool:
-    """Draws the batch of any step.
+@dataclass(frozen=True)
+class PairSource:
+    """Pairs of colour pictures."""
+
+    photos: Sequence[tuple[PictureSet, float]]
+    """Photos, each with its weight."""
+    settings: PairSettings
+    """How pictures are blurred."""
+    blur: BlurSettings
+    """What the virtual camera's blur is drawn from."""
+    device: torch.device | str = "cpu"
+    """Where the virtual camera works, and pictures for the pool are given."""
+
+    def pair(self, seed: int) -> Pair:
+        """The pair of a seed; the same one whenever it is asked for."""
+        generator = torch.Generator().manual_seed(seed)
+        return random_pair(self._drawn(generator), self.settings, self.blur, generator)
+
+    def made(self, num: int, generator: torch.Generator, on_device: torch.Generator) -> Made:
+        """Pairs for the pool: all of a group by the virtual camera, or each by a kernel."""
+        photos, settings = self._drawn(generator), self.settings
+        if float(torch.rand((), generator=generator)) < settings.camera_share:
+            patches = torch.stack([photos.picture(generator) for _ in range(2 * num)])
+            patches = patches.to(self.device) / 255
+            blurred, sharp = _moved(patches, settings.size, self.blur, on_device)
+        else:
+            pictures = [photos.picture(generator) for _ in range(num)]
+            originals = [_middle(picture, settings.size) for picture in pictures]
+            sharp = torch.stack(originals)
+            blurred = torch.stack([_by_kernel(picture, generator) for picture in originals])
+        blurred, sharp = (codes.to(self.device).float() / 255 for codes in (blurred, sharp))
+        psnr = -10 * (blurred - sharp).square().mean((1, 2, 3)).clamp_min(1e-10).log10()
+        return Made(blurred, sharp, psnr, torch.zeros_like(psnr, dtype=torch.bool))
+
+    def _drawn(self, generator: torch.Generator) -> PictureSet:
+        weights = torch.tensor([weight for _, weight in self.photos])
+        return self.photos[int(torch.multinomial(weights, 1, generator=generator))][0]
+
+
+class PairPool(WindowPool):
+    """Draws the parts of `Pair`, stacked: pictures in [0, 1], windows 0 or 1.
 
     Args:
-        sources: Photos, each with its weight.
-        settings: How pictures are blurred.
-        blur: What the virtual camera's blur is drawn from.
-        batch_size: Pictures a batch, over all devices.
-        seed: Decides everything that is drawn.
-        device: Where batches are given.
-        share: Which places of the batch are drawn here: (rank, number of devices).
+        source: Makes the pictures.
+        settings: How they are kept and used.
+        options: Those of `WindowPool`.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[tuple[PictureSet, float]],
-        settings: PairSettings,
-        blur: BlurSettings,
-        *,
-        batch_size: int,
-        seed: int,
-        device: torch.device | str = "cpu",
-        share: tuple[int, int] = (0, 1),
-    ) -> None:
-        self._photos = [photos for photos, _ in sources]
-        self._weights = torch.tensor([weight for _, weight in sources])
-        self._settings = settings
-        self._blur = blur
-        self._batch_size = batch_size
-        self._seed = seed
-        self._device = torch.device(device)
-        self._lanes = range(share[0], batch_size, share[1])
-
-    def pair(self, index: int) -> Pair:
-        """The pair of an index; the same one whenever it is asked for."""
-        generator = torch.Generator().manual_seed(self._seed * 2**40 + index)
-        chosen = int(torch.multinomial(self._weights, 1, generator=generator))
-        return random_pair(self._photos[chosen], self._settings, self._blur, generator)
+    def __init__(self, source: PairSource, settings: PoolSettings, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(
+            [(source.made, 1.0)], settings,
+            crop=source.settings.size, in_time=False, kept_as=torch.uint8, **options,
+        )  # fmt: skip
 
     def batch(self, step: int) -> tuple[Tensor, ...]:
-        """The batch of a step: the parts of `Pair`, stacked; pictures in [0, 1], windows 0 or 1."""
-        pairs = [self.pair(step * self._batch_size + lane) for lane in self._lanes]
-        parts = [torch.stack(part).to(self._device).float() for part in zip(*pairs, strict=True)]
-        return (*(part / 255 for part in parts[:3]), parts[3])
+        """The batch of a step; its windows are blurred anew at places of their own."""
+        blurred, sharp = super().batch(step)
+        generator = self._generator(4, step, self._device)
+        chance = torch.rand(2, self._batch_size, 1, generator=generator, device=self._device)
+        side = min(PATCH, self._crop)
+        axis = torch.arange(self._crop, device=self._device)
+        rows, columns = (
+            (axis >= first) & (axis < first + side)
+            for first in (self._share.of(chance, axis=1) * (self._crop - side + 1)).long()
+        )
+        window = (rows[:, :, None] & columns[:, None])[:, None]
+        return blurred, sharp, torch.where(window, blurred, sharp), window.float()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models.discriminator import BLUR, SHARP
-from ..trained_critic import TrainedCritic
+from ..trained_critic import TrainedCritic, adam
 
 __all__ = ["WindowCritic", "adversarial_loss"]
 
@@ -35,7 +35,7 @@ class WindowCritic(TrainedCritic):
     ) -> None:
         self.network = network
         self.network.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+        optimizer = adam(network, fabric, learning_rate)
         super().__init__(network, optimizer, fabric)
 
     def learn(self, sharp: Tensor, restored: Tensor) -> Tensor:

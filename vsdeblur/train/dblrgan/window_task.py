@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
 from torch import Tensor, nn
 
+from ...data.psnr import luma_psnr
 from ...models.dblrnet import FastDBLRNet
 from ...models.discriminator import FrameDiscriminator
+from ..kept_windows import Made
 from ..losses import LOSSES
-from ..material import Material
-from ..pool import WindowPool
+from ..material import DRAWINGS, Material
+from ..pool import Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
+from ..synthesis.drawings import DrawingSource
 from ..synthesis.sources import PhotoSource, Source, VideoSource
-from ..trainer import Trainer
+from ..trainer import Trainer, share_of
 from ..validation import Score, ValidationSet, write_comparison
 from .adversarial import WindowCritic
 from .widening import start_from_fast
@@ -52,6 +56,18 @@ class WindowTrainer(Trainer):
         self.critic.learn(sharp, restored)
         adversarial: Tensor = self.critic.judge(restored)
         return loss + self.recipe.adversarial.weight * adversarial
+
+
+def window_maker(source: Source) -> Maker:
+    """A source of windows for the pool."""
+
+    def make(num: int, generator: torch.Generator, on_device: torch.Generator) -> Made:
+        windows = source.windows(num, generator, on_device)
+        middle = windows.blurred.shape[1] // 2
+        psnr = luma_psnr(windows.blurred[:, middle : middle + 1], windows.sharp)
+        return Made(windows.blurred, windows.sharp, psnr, windows.is_concert)
+
+    return make
 
 
 class _WindowValidation:
@@ -90,10 +106,14 @@ class WindowTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> WindowTrainer:
         """The network, and the discriminator if the stage has one."""
-        trainer = WindowTrainer(stage, fabric, init, compiled=compiled)
+        trainer = WindowTrainer(stage, fabric, init, **options)
         settings = stage.adversarial
         if settings:
             network = FrameDiscriminator(
@@ -107,23 +127,24 @@ class WindowTask:
         del folder
         fabric = trainer.fabric
         return WindowPool(
-            self._sources(stage, fabric.device),
+            [(window_maker(s), weight) for s, weight in self._sources(stage, fabric.device)],
             stage.pool,
             batch_size=stage.batch_size,
             crop=stage.crop,
             seed=stage.seed,
             device=fabric.device,
-            share=(fabric.global_rank, fabric.world_size),
+            share=share_of(fabric),
+            draws=stage.draws,
         )
 
     def _sources(self, stage: Recipe, device: torch.device) -> list[tuple[Source, float]]:
         sources: list[tuple[Source, float]] = []
         for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
             settings = stage.sources[name]
-            sources.append(
-                (PhotoSource(photos, stage.blur, settings.concert_share), settings.weight)
-            )
+            windows = PhotoSource(photos, stage.blur, settings)
+            sources.append((windows, settings.weight))
         for name, videos in self._material.videos.items():
-            windows = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)
-            sources.append((windows, stage.sources[name].weight))
-        return sources
+            footage = VideoSource(videos, stage.blur.num_frames, stage.blur.size, device)
+            sources.append((footage, stage.sources[name].weight))
+        drawn = [s for s in stage.sources.values() if s.kind == DRAWINGS]
+        return sources + [(DrawingSource(stage.blur), settings.weight) for settings in drawn]

@@ -12,9 +12,10 @@ from torch import Tensor
 from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
+from ..recipe import SourceSettings
 from ..settings import BlurSettings
 from ..synthesis.camera import Draw
-from ..synthesis.concert import concert_look
+from ..synthesis.looks import PLAIN, scenery_of
 from ..synthesis.sources import luma_of_rgb
 from ..synthesis.windows import synthesize
 
@@ -23,6 +24,9 @@ __all__ = ["OUT_OF_SIGHT", "MomentSource", "MomentWindows", "PhotoMoments", "Vid
 OUT_OF_SIGHT = 10_000.0
 """A flow in pixels that leads out of any frame: such places count in no loss. It stands for a flow
 that is not known."""
+
+PER_FRAME = 4
+"""Windows that are cut out of a frame of a video."""
 
 
 class MomentWindows(NamedTuple):
@@ -57,38 +61,42 @@ class PhotoMoments:
     Args:
         photos: The photos.
         blur: What the blur is drawn from; of its frames only the middle one is made.
-        concert_share: Share of the windows that are lit like a concert.
+        settings: What is done to the photos.
     """
 
-    def __init__(self, photos: PhotoSet, blur: BlurSettings, concert_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        photos: PhotoSet,
+        blur: BlurSettings,
+        settings: SourceSettings = PLAIN,
+    ) -> None:
         self._photos = photos
         self._blur = replace(blur, num_frames=1)
-        self._concert_share = concert_share
+        self._settings = settings
 
     def windows(
         self, num: int, generator: torch.Generator, on_device: torch.Generator
     ) -> MomentWindows:
         """Make windows; see `MomentSource.windows`."""
         patches = self._photos.patches(2 * num, generator)
-        draw = Draw(patches, on_device)
-        background, foreground, is_concert = concert_look(
-            patches[:num], patches[num:], draw, self._concert_share
+        scenery = scenery_of(patches, self._settings, Draw(patches, on_device))
+        exposure = synthesize(
+            scenery.background, scenery.foreground, self._blur, on_device, with_moments=True
         )
-        exposure = synthesize(background, foreground, self._blur, on_device, with_moments=True)
         moments, to_last, to_first = exposure.moments, exposure.flow, exposure.flow_back
         assert moments is not None
         assert to_last is not None
         assert to_first is not None
         return MomentWindows(
-            exposure.blurred[:, :, 0], moments[:, :, 0], to_last, to_first, is_concert
+            exposure.blurred[:, :, 0], moments[:, :, 0], to_last, to_first, scenery.is_concert
         )
 
 
 class VideoMoments:
     """Videos whose blurred frames were averaged from sharp ones; their flow is not known.
 
-    All windows made at once are cut out of one blurred frame, because reading a frame takes long.
-    Of several places the one that changes most is taken: much of a video often stands still.
+    Four windows are cut out of each blurred frame, because reading a frame takes long. Of several
+    places the one that changes most is taken: much of a video often stands still.
 
     Args:
         videos: At least one.
@@ -112,6 +120,16 @@ class VideoMoments:
             DataError: A frame cannot be read or is too small, or the video has no moments.
         """
         del on_device
+        cuts: list[Tensor] = []
+        while len(cuts) < num:
+            cuts += self._cut_frame(min(PER_FRAME, num - len(cuts)), generator)
+        luma = luma_of_rgb(torch.stack(cuts), self._device)
+        unknown = luma.new_full((num, 2, self._size, self._size), OUT_OF_SIGHT)
+        is_concert = torch.zeros(num, dtype=torch.bool, device=self._device)
+        return MomentWindows(luma[:, :1], luma[:, 1:], unknown, unknown, is_concert)
+
+    def _cut_frame(self, num: int, generator: torch.Generator) -> list[Tensor]:
+        """Windows of a random blurred frame and its moments, (8, 3, size, size) uint8 each."""
         video = self._videos[random_below(len(self._videos), generator)]
         index = random_below(len(video), generator)
         moments = video.moments(index)
@@ -121,11 +139,7 @@ class VideoMoments:
                 "that has, such as gopro-all-7 or high-speed-7"
             )
         frames = torch.cat([video.blurred(index)[None], moments])
-        cuts = [self._cut(frames, video.name, generator) for _ in range(num)]
-        luma = luma_of_rgb(torch.stack(cuts), self._device)
-        unknown = luma.new_full((num, 2, self._size, self._size), OUT_OF_SIGHT)
-        is_concert = torch.zeros(num, dtype=torch.bool, device=self._device)
-        return MomentWindows(luma[:, :1], luma[:, 1:], unknown, unknown, is_concert)
+        return [self._cut(frames, video.name, generator) for _ in range(num)]
 
     def _cut(
         self, frames: Tensor, name: str, generator: torch.Generator, choices: int = 8

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ...models.sequence import SequenceDiscriminator
-from ..trained_critic import TrainedCritic
+from ..trained_critic import TrainedCritic, adam
 from .sequence_losses import adversarial_loss, discriminator_loss
 
 __all__ = ["MomentCritic"]
@@ -30,7 +30,7 @@ class MomentCritic(TrainedCritic):
     ) -> None:
         self.network = network
         self.network.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
+        optimizer = adam(network, fabric, learning_rate, betas=(0.5, 0.999))
         super().__init__(network, optimizer, fabric)
 
     def learn(self, sharp: Tensor, restored: Tensor) -> None:

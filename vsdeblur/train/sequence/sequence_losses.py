@@ -77,11 +77,11 @@ def pair_content_loss(restored: Tensor, sharp: Tensor) -> Tensor:
         sharp: As `restored`.
     """
     total = restored.new_zeros(())
+    ours, true = restored.float(), sharp.float()
     for i in range(MIDDLE):
-        ours, true = (frames[:, [i, -1 - i]].float() for frames in (restored, sharp))
         for sign in (1, -1):
-            ours_squared = (ours[:, 0] + sign * ours[:, 1]).square()
-            true_squared = (true[:, 0] + sign * true[:, 1]).square()
+            ours_squared = (ours[:, i] + sign * ours[:, -1 - i]).square()
+            true_squared = (true[:, i] + sign * true[:, -1 - i]).square()
             total = total + F.l1_loss(ours_squared, true_squared)
     return total
 
@@ -199,7 +199,8 @@ def gram_loss(restored: Tensor, sharp: Tensor, features: Features) -> Tensor:
     with torch.no_grad():
         true = _features_of_all(sharp, features)
     total = restored.new_zeros(())
-    for triple in TRIPLES:
+    for first, second, last in TRIPLES:
+        triple = slice(first, last + 1, second - first)  # a list's indices would be sent each time
         difference = gram_matrix(ours[:, triple]) - gram_matrix(true[:, triple])
         total = total + torch.linalg.vector_norm(difference, dim=(1, 2)).mean()
     return total

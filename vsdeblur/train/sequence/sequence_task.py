@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning_fabric as fabric_library
 import torch
 from torch import Tensor, nn
 
 from ...models.sequence import NUM_MOMENTS, SequenceDiscriminator
+from ..kept_windows import Made
 from ..losses import LOSSES
 from ..material import Material
+from ..pool import Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
 from ..settings import SequenceSettings
-from ..trainer import Trainer
+from ..trainer import Trainer, share_of
 from ..transfer import start_from_dblrgan
 from .exposures import MomentSource, PhotoMoments, VideoMoments
 from .moment_order import moves_left, turned_round
-from .moment_pool import MomentPool
 from .perceptual import RAFTFlow, check_crop, load_raft, load_vgg19
 from .sequence_critic import MomentCritic
 from .sequence_losses import (
@@ -36,12 +38,12 @@ from .sequence_losses import (
     in_better_order,
     pair_content_loss,
 )
-from .sequence_validation import ExposureSet, ExposureValidation
+from .sequence_validation import ExposureSet, ExposureValidation, moment_psnr
 
 __all__ = ["SequenceTask", "SequenceTrainer"]
 
-OPENED_AGAIN = [0, NUM_MOMENTS // 2, NUM_MOMENTS - 1]
-"""The moments whose mean the second stage opens again (section 3.2)."""
+OPENED_AGAIN = slice(None, None, NUM_MOMENTS // 2)
+"""First, middle and last: the moments whose mean the second stage opens again (section 3.2)."""
 
 
 class SequenceTrainer(Trainer):
@@ -63,19 +65,33 @@ class SequenceTrainer(Trainer):
         """The terms of the stage."""
         return self.recipe.sequence or SequenceSettings()
 
+    def arranged(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """Moments in canonical order, where the stage has one.
+
+        Args:
+            batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and the flows to the
+                last and to the first moment, (N, 4, H, W), where the stage has a flow term and no
+                network to give them.
+
+        Returns:
+            As `objective` takes it.
+        """
+        blurred, sharp, *others = batch
+        flows = [flow for both in others for flow in both.split(2, 1)]
+        if self.settings.canonical_order:
+            turned = moves_left(sharp)
+            sharp = turned_round(sharp, sharp.flip(1), turned)[0]
+            flows = [*turned_round(flows[0], flows[1], turned)] if flows else []
+        return blurred, sharp, *flows
+
     def objective(self, *batch: Tensor) -> Tensor:
         """The weighted sum of the stage's terms.
 
         Args:
             batch: Blurred (N, 1, H, W), moments (N, 7, H, W), luma in [0, 1], and both flows
-                between first and last moment, (N, 2, H, W) each, where the stage has a flow term
-                and no network to give them.
+                between first and last moment, (N, 2, H, W) each, where `arranged` had them.
         """
         blurred, sharp, *flows = batch
-        if self.settings.canonical_order:
-            turned = moves_left(sharp)
-            sharp = turned_round(sharp, sharp.flip(1), turned)[0]
-            flows = [*turned_round(flows[0], flows[1], turned)] if flows else []
         passes: list[Callable[[], Tensor]] = []
         opened: list[Tensor] = []
         if self.settings.opens_blurred or self.settings.gram:
@@ -149,6 +165,24 @@ class SequenceTrainer(Trainer):
         )
 
 
+def moment_maker(source: MomentSource, *, with_flows: bool) -> Maker:
+    """A source of exposures for the pool.
+
+    Args:
+        source: Makes them.
+        with_flows: Whether the flows are kept, which doubles the memory that a window takes.
+    """
+
+    def make(num: int, generator: torch.Generator, on_device: torch.Generator) -> Made:
+        windows = source.windows(num, generator, on_device)
+        flows = torch.cat([windows.to_last, windows.to_first], 1) if with_flows else None
+        repeated = windows.blurred.expand_as(windows.moments)
+        psnr = moment_psnr(repeated, windows.moments)
+        return Made(windows.blurred, windows.moments, psnr, windows.is_concert, flows)
+
+    return make
+
+
 class SequenceTask:
     """The training of `sequence`'s models.
 
@@ -184,10 +218,14 @@ class SequenceTask:
         return self._validation
 
     def trainer(
-        self, stage: Recipe, fabric: fabric_library.Fabric, init: Path | None, *, compiled: bool
+        self,
+        stage: Recipe,
+        fabric: fabric_library.Fabric,
+        init: Path | None,
+        **options: Any,  # noqa: ANN401
     ) -> SequenceTrainer:
         """The generator, and the discriminator if the stage needs one."""
-        trainer = SequenceTrainer(stage, fabric, init, compiled=compiled)
+        trainer = SequenceTrainer(stage, fabric, init, **options)
         settings = trainer.settings
         if self._raft is not None and settings.flow:
             trainer.flow = self._raft.to(fabric.device)
@@ -201,27 +239,32 @@ class SequenceTask:
             trainer.features = _in_autocast(self._vgg19.to(fabric.device), fabric)
         return trainer
 
-    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> MomentPool:
+    def pool(self, stage: Recipe, trainer: Trainer, folder: Path) -> WindowPool:
         """Exposures made by the virtual camera, or read from datasets."""
         del folder
         fabric = trainer.fabric
         settings = stage.sequence or SequenceSettings()
-        return MomentPool(
-            self._sources(stage, fabric.device),
+        with_flows = bool(settings.flow) and self._raft is None
+        return WindowPool(
+            [
+                (moment_maker(source, with_flows=with_flows), weight)
+                for source, weight in self._sources(stage, fabric.device)
+            ],
             stage.pool,
-            with_flows=bool(settings.flow) and self._raft is None,
             batch_size=stage.batch_size,
             crop=stage.crop,
             seed=stage.seed,
             device=fabric.device,
-            share=(fabric.global_rank, fabric.world_size),
+            share=share_of(fabric),
+            draws=stage.draws,
+            kept_as=torch.uint8,  # seven moments a window
         )
 
     def _sources(self, stage: Recipe, device: torch.device) -> list[tuple[MomentSource, float]]:
         sources: list[tuple[MomentSource, float]] = []
         for name, photos in self._material.photo_sets(stage.blur.patch_size, device):
             settings = stage.sources[name]
-            made = PhotoMoments(photos, stage.blur, settings.concert_share)
+            made = PhotoMoments(photos, stage.blur, settings)
             sources.append((made, settings.weight))
         for name, videos in self._material.videos.items():
             read = VideoMoments(videos, stage.blur.size, device)

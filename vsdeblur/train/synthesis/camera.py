@@ -7,14 +7,14 @@ shift, no turn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from ..settings import BlurSettings
 
-__all__ = ["CameraPath", "Draw", "frame_times", "motion_of_length", "travel"]
+__all__ = ["CameraPath", "Draw", "frame_times", "motion_of_length", "on_twos", "travel"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,21 @@ class CameraPath:
         return CameraPath(
             self.frequency, self.phase, self.amplitude * factor[..., None], self.drift * factor
         )
+
+    def sideways(self, factor: Tensor) -> CameraPath:
+        """The shifts alone, each `factor` times as far; (N,)."""
+        shifts = self.drift.new_tensor([1.0, 1.0, 0.0, 0.0])
+        path = self.scaled(factor)
+        return replace(path, amplitude=path.amplitude * shifts, drift=path.drift * shifts)
+
+    def where(self, chosen: Tensor, other: CameraPath) -> CameraPath:
+        """These paths where `chosen`, (N,), and elsewhere the others."""
+        return CameraPath(*(
+            torch.where(chosen.view(-1, *[1] * (mine.dim() - 1)), mine, theirs)
+            for mine, theirs in (
+                (getattr(self, part.name), getattr(other, part.name)) for part in fields(self)
+            )
+        ))  # fmt: skip
 
 
 class Draw:
@@ -112,3 +127,14 @@ def frame_times(settings: BlurSettings, exposure: Tensor, count: int) -> Tensor:
     start = torch.arange(-radius, radius + 1, device=exposure.device, dtype=exposure.dtype)
     part = (torch.arange(count, device=exposure.device) + 0.5) / count - 0.5
     return start[None, :, None] + part * exposure[:, None, None]
+
+
+def on_twos(draw: Draw, num: int, radius: int) -> Tensor:
+    """Which pictures are shown where each is shown twice, as in animation.
+
+    Returns:
+        Offsets from the middle one, (num, 2 * radius + 1): -1, -1, 0, 0, 1 or -1, 0, 0, 1, 1.
+    """
+    is_second = draw.uniform(0, 1, num, 1) < 0.5
+    offset = torch.arange(-radius, radius + 1, device=is_second.device)
+    return (offset + ~is_second).div(2, rounding_mode="floor")

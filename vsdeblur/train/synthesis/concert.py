@@ -1,7 +1,8 @@
-"""Stage light on training patches: a dark scene with coloured spots, beams and lamps that clip.
+"""Stage light on training patches: a dark scene with coloured spots, beams and lamps.
 
 Light multiplies the scene in linear light. The patches are lit before they are blurred, so spots
-and lamps move with the scene. Noise is the caller's: a camera that sees little light is noisy.
+and lamps move with the scene, and what is brighter than white is clipped after that. Noise is the
+caller's: a camera that sees little light is noisy.
 
 Shapes: N batch, C channels (1: luma, or 3: RGB), P height and width of a patch.
 """
@@ -30,14 +31,14 @@ def concert_look(
     Luma is lit as a grey picture and then is the luma of the coloured one.
 
     Args:
-        background: (N, C, P, P), gamma-encoded, in [0, 1].
+        background: (N, C, P, P), gamma-encoded, 1 = white.
         foreground: (N, C, P, P), the patches that objects are cut from.
         draw: Source of randomness, on the same device.
         share: Share of the samples that are lit; 0 = none, 1 = all.
 
     Returns:
-        Background and foreground, as they came in all other samples, and which samples were lit:
-        (N,) bool.
+        Background and foreground, as they came in all other samples, above 1 where they are
+        brighter than white; and which samples were lit: (N,) bool.
     """
     is_concert = draw.uniform(0, 1, len(background)) < share
     chosen = is_concert.nonzero()[:, 0]
@@ -55,14 +56,14 @@ def concert_look(
 
 
 def _exposed(patches: Tensor, light: Tensor, contrast: Tensor, lamps: Tensor | None) -> Tensor:
-    """What the camera makes of lit patches; (M, C, P, P) in [0, 1]."""
+    """What the camera makes of lit patches; (M, C, P, P), 1 = white."""
     linear = patches.float() ** GAMMA * light  # (M, 3, P, P), also for luma
     if lamps is not None:
         linear = linear + lamps
-    codes = linear.clamp(0, 1) ** (1 / GAMMA)
+    codes = linear ** (1 / GAMMA)
     codes = torch.lerp(codes, codes.square(), contrast)
     if patches.shape[1] == 1:
-        codes = (codes * codes.new_tensor(BT601)[:, None, None]).sum(1, keepdim=True).clamp(0, 1)
+        codes = (codes * codes.new_tensor(BT601)[:, None, None]).sum(1, keepdim=True)
     return codes
 
 

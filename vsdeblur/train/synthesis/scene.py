@@ -1,7 +1,8 @@
 """A photo with a cut-out object in front of it, seen by a moving camera.
 
 The view at time t samples the photo at `scale(t) * p + offset(t)`, p being a pixel's position
-from the centre: complex multiplication is rotation and zoom at once.
+from the centre: complex multiplication is rotation and zoom at once. Where the photo has depth,
+`offset` is less the farther away its parts are (see `parallax`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 
 from ..settings import BlurSettings
 from .camera import CameraPath, Draw
+from .parallax import Parallax
 
 __all__ = ["Scene", "object_mask"]
 
@@ -19,8 +21,17 @@ __all__ = ["Scene", "object_mask"]
 class Scene:
     """A background and, in front of it, a cut-out object; both seen by a moving camera."""
 
-    def __init__(self, background: Tensor, cutout: Tensor, settings: BlurSettings) -> None:
+    def __init__(
+        self,
+        background: Tensor,
+        cutout: Tensor,
+        settings: BlurSettings,
+        nearness: Tensor | None = None,
+    ) -> None:
         self._background = background
+        self._parallax = (
+            None if nearness is None else Parallax(nearness, settings.patch_size, settings.size)
+        )
         self._cutout = cutout  # colour channels, then the mask
         self._with_object = cutout[:, -1].flatten(1).any(1).nonzero()[:, 0]
         self._position = positions(settings.size, background.device)
@@ -37,12 +48,13 @@ class Scene:
     def views(self, camera: CameraPath, moving: CameraPath, times: Tensor) -> Tensor:
         """Sharp views at the given times, (N, M) -> (N, M, C, H, W)."""
         pose = camera.pose(times)
-        seen = _sample(self._background, self._position, *pose)
+        seen = _sample(self._background, self._places(*pose))
         chosen = self._with_object
         if len(chosen) == 0:
             return seen
         scale, offset = combined(pose, moving.pose(times))
-        cutout = _sample(self._cutout[chosen], self._position, scale[chosen], offset[chosen])
+        places = _plain_places(self._position, scale[chosen], offset[chosen])
+        cutout = _sample(self._cutout[chosen], places)
         colour, mask = cutout[:, :, :-1], cutout[:, :, -1:]
         seen[chosen] = torch.lerp(seen[chosen], colour, mask)
         return seen
@@ -50,17 +62,23 @@ class Scene:
     def flow(self, camera: CameraPath, moving: CameraPath, first: Tensor, last: Tensor) -> Tensor:
         """Displacement from the view at `first` to the one at `last` (N, 1 each): (N, 2, H, W)."""
         start, end = camera.pose(first), camera.pose(last)
-        background = self._displacement(start, end)
-        object_start = combined(start, moving.pose(first))
-        mask = _sample(self._cutout, self._position, *object_start)[:, 0, -1]
-        cutout = self._displacement(object_start, combined(end, moving.pose(last)))
-        flow = torch.where(mask > 0.5, cutout, background)
+        photo = self._places(*start)
+        near = 1.0 if self._parallax is None else self._parallax.at(photo)
+        background = _pixels(photo, *end, near)
+        object_start, object_end = (
+            combined(pose, moving.pose(time)) for pose, time in ((start, first), (end, last))
+        )
+        patch = _plain_places(self._position, *object_start)
+        mask = _sample(self._cutout, patch)[:, :, -1]
+        seen = torch.where(mask > 0.5, _pixels(patch, *object_end), background)
+        flow = (seen - self._position)[:, 0]
         return torch.stack([flow.real, flow.imag], 1)
 
-    def _displacement(self, start: tuple[Tensor, Tensor], end: tuple[Tensor, Tensor]) -> Tensor:
-        (scale, offset), (scale_end, offset_end) = start, end
-        photo = scale[..., None] * self._position + offset[..., None]
-        return (photo - offset_end[..., None]) / scale_end[..., None] - self._position
+    def _places(self, scale: Tensor, offset: Tensor) -> Tensor:
+        """Places of the photo that views show, (N, M) -> complex (N, M, H, W)."""
+        if self._parallax is None:
+            return _plain_places(self._position, scale, offset)
+        return self._parallax.places(scale, offset)
 
 
 def object_mask(draw: Draw, settings: BlurSettings, num: int) -> Tensor:
@@ -84,12 +102,23 @@ def positions(size: int, device: torch.device) -> Tensor:
     return torch.complex(axis.expand(size, size), axis[:, None].expand(size, size))
 
 
-def _sample(photo: Tensor, position: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
-    """Views of (N, C, P, P) photos at M poses each, (N, M) -> (N, M, C, H, W)."""
-    size = position.shape[0]
-    unit = 2 / photo.shape[-1]  # grid_sample's coordinates run from -1 to 1
-    where = torch.addcmul((offset * unit)[..., None, None], scale[..., None, None], position * unit)
-    grid = torch.view_as_real(where).flatten(1, 2)  # (N, M*H, W, 2)
+def _plain_places(position: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """Places that pixels show at poses, (N, M) each: complex (N, M, H, W)."""
+    return torch.addcmul(offset[..., None, None], scale[..., None, None], position)
+
+
+def _pixels(
+    places: Tensor, scale: Tensor, offset: Tensor, nearness: Tensor | float = 1.0
+) -> Tensor:
+    """Where places are seen at poses, (N, M) each: complex (N, M, H, W) -> the same."""
+    return (places - offset[..., None, None] * nearness) / scale[..., None, None]
+
+
+def _sample(photo: Tensor, places: Tensor) -> Tensor:
+    """Views of (N, C, P, P) photos, complex (N, M, H, W) -> (N, M, C, H, W)."""
+    size = places.shape[-2]
+    # grid_sample's coordinates run from -1 to 1.
+    grid = torch.view_as_real(places).flatten(1, 2) * (2 / photo.shape[-1])  # (N, M*H, W, 2)
     seen = F.grid_sample(photo, grid, padding_mode="reflection", align_corners=False)
     views: Tensor = seen.unflatten(2, (-1, size)).transpose(1, 2)
     return views

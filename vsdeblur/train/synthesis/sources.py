@@ -12,9 +12,10 @@ from ...data.datasets import PairedVideo
 from ...data.photos import PhotoSet, random_below
 from ...errors import DataError
 from ...standards import BT601
+from ..recipe import SourceSettings
 from ..settings import BlurSettings
 from .camera import Draw
-from .concert import concert_look
+from .looks import PLAIN, scenery_of
 from .windows import synthesize
 
 __all__ = ["PhotoSource", "Source", "VideoSource", "Windows", "luma_of_rgb"]
@@ -45,23 +46,25 @@ class PhotoSource:
     Args:
         photos: The photos.
         blur: What the blur is drawn from.
-        concert_share: Share of the windows that are lit like a concert.
+        settings: What is done to the photos.
     """
 
-    def __init__(self, photos: PhotoSet, blur: BlurSettings, concert_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        photos: PhotoSet,
+        blur: BlurSettings,
+        settings: SourceSettings = PLAIN,
+    ) -> None:
         self._photos = photos
         self._blur = blur
-        self._concert_share = concert_share
+        self._settings = settings
 
     def windows(self, num: int, generator: torch.Generator, on_device: torch.Generator) -> Windows:
         """Make windows; see `Source.windows`."""
         patches = self._photos.patches(2 * num, generator)
-        draw = Draw(patches, on_device)
-        background, foreground, is_concert = concert_look(
-            patches[:num], patches[num:], draw, self._concert_share
-        )
-        exposure = synthesize(background, foreground, self._blur, on_device)
-        return Windows(exposure.blurred[:, :, 0], exposure.sharp, is_concert)
+        scenery = scenery_of(patches, self._settings, Draw(patches, on_device))
+        exposure = synthesize(scenery.background, scenery.foreground, self._blur, on_device)
+        return Windows(exposure.blurred[:, :, 0], exposure.sharp, scenery.is_concert)
 
 
 class VideoSource:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..settings import BlurSettings
 from .camera import CameraPath, Draw, frame_times, motion_of_length, travel
+from .parallax import random_nearness
 from .scene import Scene, object_mask
 
 __all__ = ["BlurSettings", "Exposure", "degrade", "synthesize"]
@@ -55,7 +56,9 @@ def synthesize(
     """Blur a batch of sharp patches.
 
     Args:
-        background: (N, C, P, P), gamma-encoded, in [0, 1]; P = `settings.patch_size`.
+        background: (N, C, P, P), gamma-encoded, P = `settings.patch_size`; 1 = white, and above
+            it where light is brighter: that is averaged first and clipped afterwards, as a sensor
+            does, so that a lamp leaves a streak as white as itself.
         foreground: (N, C, P, P), other patches, from which the moving objects are cut.
         settings: What the blur is drawn from.
         generator: Source of randomness, on the same device.
@@ -73,8 +76,15 @@ def synthesize(
     encoding = torch.where(draw.uniform(0, 1, num) < settings.linear_share, 2.2, 1.0)
     encoding = encoding[:, None, None, None].to(background)
     boost = _highlight_boost(draw, settings, encoding)
+    if settings.instant_share:
+        is_instant = draw.uniform(0, 1, num) < settings.instant_share
+        exposure = exposure.where(~is_instant, 0)
+    nearness, moving = _depth(draw, settings, exposure, camera, moving)
     scene = Scene(
-        boost(background**encoding), torch.cat([boost(foreground**encoding), mask], 1), settings
+        boost(background**encoding),
+        torch.cat([boost(foreground**encoding), mask], 1),
+        settings,
+        nearness,
     )
 
     times, per_frame = _subframe_times(settings, exposure, camera, moving)
@@ -97,24 +107,24 @@ def degrade(
     generator: torch.Generator,
     *,
     min_sigma: float = 0.0,
-    max_sigma: float = 0.02,
+    max_sigma: float | Tensor = 0.02,
 ) -> Tensor:
     """Add sensor noise and quantise to 8 bit; (N, ...) in [0, 1], same out.
 
     Noise variance has a constant part and one that grows with brightness (shot noise). Half of
-    the windows are nearly clean. `min_sigma` and `max_sigma` bound the standard deviation at
-    white.
+    the windows are nearly clean. `min_sigma` and `max_sigma`, of all or of each, (N, 1, ...),
+    bound the standard deviation at white.
     """
     draw = Draw(blurred, generator)
     per_window = (len(blurred), *[1] * (blurred.dim() - 1))
     sigma = min_sigma + (max_sigma - min_sigma) * draw.uniform(0, 1, *per_window) ** 3
     shot = draw.uniform(0, 1, *per_window)
-    deviation = sigma * ((1 - shot) + shot * blurred.sqrt())
+    deviation = blurred.sqrt().mul_(shot).add_(1 - shot).mul_(sigma)  # in place: half the time
     noise = torch.randn(
         blurred.shape, generator=generator, device=blurred.device, dtype=blurred.dtype
     )
-    noisy = (blurred + deviation * noise).clamp(0, 1)
-    return (noisy * 255).round() / 255
+    noisy = noise.mul_(deviation).add_(blurred).clamp_(0, 1)
+    return noisy.mul_(255).round_().div_(255)
 
 
 def blur_lengths(draw: Draw, settings: BlurSettings, num: int) -> tuple[Tensor, Tensor]:
@@ -123,9 +133,32 @@ def blur_lengths(draw: Draw, settings: BlurSettings, num: int) -> tuple[Tensor, 
     One level is drawn for the batch and each window stays within a factor of two of it, because
     the longest path sets the number of views that all of them pay for.
     """
-    level = settings.max_blur * draw.uniform(0, 1, 1) ** settings.blur_exponent
+    exponent: Tensor | float = settings.blur_exponent
+    if settings.long_share:
+        is_long = draw.uniform(0, 1, 1) < settings.long_share
+        exponent = torch.where(is_long, settings.long_exponent, settings.blur_exponent)
+    level = settings.max_blur * draw.uniform(0, 1, 1) ** exponent
     length = level * draw.uniform(0.5, 1, num) * (draw.uniform(0, 1, num) >= settings.still_share)
     return length, level * draw.uniform(0.2, 1, num)
+
+
+def _depth(
+    draw: Draw, settings: BlurSettings, exposure: Tensor, camera: CameraPath, moving: CameraPath
+) -> tuple[Tensor | None, CameraPath]:
+    """Nearness of the photos' parts, and the objects' paths, half of them by depth alone."""
+    if not settings.depth_share:
+        return None, moving
+    num = len(exposure)
+    has_depth = draw.uniform(0, 1, num) < settings.depth_share
+    ends = frame_times(settings, exposure, 2).flatten(1)
+    reach = camera.pose(ends)[1].abs().amax(1)
+    nearness = random_nearness(draw, num, settings.patch_size, reach)
+    if not has_depth.any():
+        return None, moving
+    nearness = torch.where(has_depth[:, None, None, None], nearness, 1.0)
+    stands = has_depth & (draw.uniform(0, 1, num) < 0.5)
+    standing = camera.sideways(draw.uniform(0.1, 1, num))
+    return nearness, standing.where(stands, moving)
 
 
 def _subframe_times(
@@ -146,6 +179,6 @@ def _highlight_boost(
     gain = draw.uniform(1, 6, num)[:, None, None, None] * (chosen & (encoding > 1))
 
     def boost(light: Tensor) -> Tensor:
-        return light * (1 + gain * ((light - 0.7) / 0.3).clamp_min(0) ** 2)
+        return light * (1 + gain * ((light - 0.7) / 0.3).clamp(0, 1) ** 2)
 
     return boost

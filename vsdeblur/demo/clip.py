@@ -7,12 +7,15 @@ from pathlib import Path
 
 import av
 import numpy as np
-import skimage.data
 import torch
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
+
+from ..errors import DataError
+
+__all__ = ["Frame", "blurred_frame", "to_rgb", "to_yuv", "write_clip"]
 
 FPS = 25
 LOOK_UP = (0, 150, 0)  # pixels from each photo's middle to what is worth looking at
@@ -63,13 +66,23 @@ def to_yuv(picture: Frame) -> av.VideoFrame:
 def to_rgb(frame: av.VideoFrame) -> Frame:
     """A decoded frame to RGB; where it does not say its matrix, by its size."""
     known = frame.colorspace if frame.colorspace in (1, 5, 6, 9) else 1 if frame.height > 576 else 5
-    return frame.reformat(format="rgb24", src_colorspace=known).to_ndarray()
+    return np.asarray(frame.reformat(format="rgb24", src_colorspace=known).to_ndarray(), np.uint8)
 
 
 def _photos() -> list[torch.Tensor]:
-    """Photographs larger than the view, (1, 3, H, W), in linear light."""
-    photos = (skimage.data.coffee(), skimage.data.astronaut(), skimage.data.rocket())
-    return [_linear(photo) for photo in photos]
+    """Photographs larger than the view, (1, 3, H, W), in linear light.
+
+    Raises:
+        DataError: scikit-image is not installed.
+    """
+    try:
+        import skimage.data
+    except ImportError as error:
+        raise DataError(
+            "the demo's own clip needs scikit-image: pip install 'vsdeblur[demo]', or give a clip"
+        ) from error
+    names = ("coffee", "astronaut", "rocket")
+    return [_linear(getattr(skimage.data, name)()) for name in names]
 
 
 def _linear(photo: Frame) -> torch.Tensor:
