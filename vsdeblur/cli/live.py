@@ -12,7 +12,8 @@ from rich.console import Console
 
 from ..errors import DeblurError, OptionError
 from ..manifest import load_manifest
-from .options import filter_option, filter_options, parsed
+from .option_groups import GroupedCommand
+from .options import RUNNING, filter_option, filter_options, parsed
 from .outside import STOPPED
 from .progress import StatusLine
 
@@ -21,10 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["live"]
 
+GROUPS = {
+    "Common options": (
+        "--filter", "--model", "--device", "--max-latency", "--also", "--listen", "--reconnect",
+        "--overwrite", "--test-source", "--help",
+    ),
+    "How it is encoded": ("--codec", "--preset", "--bitrate", "--keyframes", "--container"),
+    "How it does": ("--status", "--metrics"),
+    "What is opened": ("--key-file", "--allow-playlist"),
+    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+}  # fmt: skip
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 
-@click.command()
+@click.command(cls=GroupedCommand, groups=GROUPS)
 @click.argument("addresses", metavar="[IN] OUT", nargs=-1)
 @filter_option(load_manifest())
 @filter_options(load_manifest())
@@ -132,7 +143,7 @@ def _run(
     metrics: int | None,
 ) -> int:
     from ..stream import live as stream
-    from ..stream.live.metrics import serve_metrics
+    from ..stream.live.watching.metrics import serve_metrics
 
     console, clock = Console(stderr=True), stream.Clock()
     journal = stream.Journal(partial(_say, console), secrets)

@@ -4,13 +4,15 @@ import functools
 import http.server
 import os
 import threading
+from fractions import Fraction
 
 import pytest
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream.live import TrialSource
 from vsdeblur.stream.live.clock import Clock
-from vsdeblur.stream.live.pauses import next_pause
+from vsdeblur.stream.live.ends.departures import Departures
+from vsdeblur.stream.live.ends.pauses import next_pause
 
 
 @pytest.fixture
@@ -138,3 +140,22 @@ def test_pauses_grow_with_the_time_it_is_away():
     assert pauses[0] < 0.5
     assert pauses[-1] == 10
     assert len(pauses) < 500
+
+
+def test_packets_leave_when_a_later_one_has_come():
+    departures = Departures()
+    departures.hold(Fraction(1), "a")
+    assert departures.gone(Fraction(1), single=False) == []
+    departures.hold(Fraction(2), "b")
+    assert departures.gone(Fraction(2), single=False) == ["a"]
+    assert departures.gone(Fraction(3), single=False) == ["b"]  # of sound
+    departures.hold(Fraction(5, 2), "c")
+    assert departures.gone(Fraction(5, 2), single=False) == ["c"]  # the sound is there already
+    departures.hold(Fraction(4), "d")
+    assert departures.rest() == ["d"]
+
+
+def test_packets_of_one_track_leave_at_once():
+    departures = Departures()
+    departures.hold(Fraction(1), "a")
+    assert departures.gone(Fraction(1), single=True) == ["a"]

@@ -12,14 +12,14 @@ from ..formats import convert_frame
 from ..paths import check_size
 from .clock import Clock
 from .connection import BesidePacket, Connection
-from .feed import Arrived, Feed, FeedItem, Lost, Opened
+from .ends.feed import Arrived, Feed, FeedItem, Lost, Opened
+from .ends.sources import STALL_SECONDS
 from .form import Form, FormMaker, shape_of
 from .frames import LiveFrame, LiveWindows, Window
 from .job import Beside, Finished, Held, Job, LineItem
-from .journal import Journal
-from .meter import Meter
 from .queues import DropQueue
-from .sources import STALL_SECONDS
+from .watching.journal import Journal
+from .watching.meter import Meter
 from .worker import Worker
 
 __all__ = ["Intake"]

@@ -11,19 +11,19 @@ from ...errors import VideoError
 from .clock import Clock
 from .coder import stream_options, usual_bits
 from .coding_stage import CodingStage, in_time
-from .feed import Feed, FeedItem, keep_recent
+from .ends.feed import Feed, FeedItem, keep_recent
+from .ends.sender import Sender
+from .ends.sources import LiveSource
+from .ends.target import LiveTarget
 from .form import FormMaker
 from .intake import Intake
 from .job import Finished, LineItem
-from .journal import Journal
 from .levels import LiveFilter
-from .meter import LiveStatus, Meter, OutputMeter
 from .policy import PolicyRules
 from .queues import DropQueue
-from .sender import Sender
 from .settings import LiveOptions
-from .sources import LiveSource
-from .target import LiveTarget
+from .watching.journal import Journal
+from .watching.meter import LiveStatus, Meter, OutputMeter
 from .worker import Worker
 
 __all__ = ["LiveSession"]

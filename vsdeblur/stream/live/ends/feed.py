@@ -11,15 +11,15 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from ...errors import VideoError
-from ..facts import picture_track, seconds_a_unit
-from ..source import one_line
-from .clock import Clock
-from .journal import Journal
-from .meter import Meter
+from ....errors import VideoError
+from ...facts import picture_track, seconds_a_unit
+from ...source import one_line
+from ..clock import Clock
+from ..queues import DropQueue
+from ..settings import LiveOptions
+from ..watching.journal import Journal
+from ..watching.meter import Meter
 from .pauses import next_pause
-from .queues import DropQueue
-from .settings import LiveOptions
 from .sources import LiveSource, NoAnswerError
 
 __all__ = ["Arrived", "Feed", "FeedItem", "Lost", "Opened", "keep_recent"]
