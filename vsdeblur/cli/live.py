@@ -27,7 +27,9 @@ GROUPS = {
         "--filter", "--model", "--device", "--max-latency", "--also", "--listen", "--reconnect",
         "--overwrite", "--test-source", "--help",
     ),
-    "How it is encoded": ("--codec", "--preset", "--bitrate", "--keyframes", "--pixel-format", "--container"),
+    "How it is encoded": (
+        "--codec", "--preset", "--bitrate", "--keyframes", "--pixel-format", "--container",
+    ),
     "How it does": ("--status", "--metrics"),
     "What is opened": ("--key-file", "--allow-playlist"),
     "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
@@ -60,8 +62,7 @@ _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
     help="Seconds between key frames.",
 )  # fmt: skip
 @click.option(
-    "--pixel-format",
-    help="Pixel format of the output [default: the source's, or yuv420p for players].",
+    "--pixel-format", help="Of the output [default: the source's, or yuv420p where players are]."
 )
 @click.option("--container", help="Format of OUT where its address does not say it.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is a file that exists.")
