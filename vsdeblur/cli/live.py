@@ -27,7 +27,9 @@ GROUPS = {
         "--filter", "--model", "--device", "--max-latency", "--also", "--listen", "--reconnect",
         "--overwrite", "--test-source", "--help",
     ),
-    "How it is encoded": ("--codec", "--preset", "--bitrate", "--keyframes", "--container"),
+    "How it is encoded": (
+        "--codec", "--preset", "--bitrate", "--keyframes", "--pixel-format", "--container",
+    ),
     "How it does": ("--status", "--metrics"),
     "What is opened": ("--key-file", "--allow-playlist"),
     "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
@@ -59,6 +61,9 @@ _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
     "--keyframes", type=float, default=2.0, show_default=True, metavar="S",
     help="Seconds between key frames.",
 )  # fmt: skip
+@click.option(
+    "--pixel-format", help="Of the output [default: the source's, or yuv420p where players are]."
+)
 @click.option("--container", help="Format of OUT where its address does not say it.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is a file that exists.")
 @click.option(
@@ -87,6 +92,7 @@ def live(
     preset: str | None,
     bitrate: str | None,
     keyframes: float,
+    pixel_format: str | None,
     container: str | None,
     overwrite: bool,
     allow_playlist: bool,
@@ -117,6 +123,7 @@ def live(
         preset=preset,
         bit_rate=None if bitrate is None else _bits(bitrate),
         key_frame_seconds=keyframes,
+        pixel_format=pixel_format,
         container=container,
         scene_threshold=chosen.pop("scene_threshold", None),
         overwrite=overwrite,

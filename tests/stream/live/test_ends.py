@@ -7,6 +7,7 @@ import threading
 from fractions import Fraction
 
 import pytest
+from stream.rtsp_server import rtsp_server
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream.live import TrialSource
@@ -67,6 +68,15 @@ def test_a_local_playlist_opens_nothing(live, make_stream, tmp_path):
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(VideoError, match="is a playlist"):
         live(tmp_path / "list.m3u8", tmp_path / "out.mkv").wait()
+
+
+def test_a_camera_that_speaks_rtsp(live, make_stream, tmp_path):
+    clip = make_stream(seconds=2)
+    with rtsp_server(clip) as address:
+        run = live(f"{address}/{clip.name}", tmp_path / "out.mkv", reconnect=0)
+        status = run.wait()
+    assert status.frames_in >= 57  # the server keeps the last packets
+    assert run.said(f"connected to {address}/{clip.name}: h264 64x48, aac")
 
 
 def test_named_pipes_on_both_sides(live, make_stream, seen, tmp_path):

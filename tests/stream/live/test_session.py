@@ -158,3 +158,44 @@ def test_sound_that_the_output_does_not_hold_is_converted(live, make_stream, see
     assert abs(result.sound[0]) < 0.03
     assert abs(result.sound[-1] - result.times[-1]) < 0.1
     assert status.outputs[0].av_offset_max is None or status.outputs[0].av_offset_max < 0.02
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"sound": False},
+        {"tune": None, "gop": 12},  # with frames that are shown in another order
+        {"codec": "libx265", "tune": "zerolatency"},
+        {"codec": "mpeg2video", "tune": None},
+        {"pix_fmt": "yuv422p10le"},
+        {"container": "matroska"},
+        {"container": "flv"},
+        {"rate": 10},
+        {"size": (66, 50)},
+    ],
+    ids=lambda kind: ",".join(f"{name}={value}" for name, value in kind.items()),
+)
+def test_streams_of_other_kinds(live, encoder, receiver, seen, kind):
+    camera, viewer = encoder(seconds=60, **kind), receiver()
+    run = live(camera.url, viewer.url)
+    run.until(lambda status: status.restored > 30)
+    run.stop()
+    status = run.status
+    assert status.frames_in == status.restored + status.passed + status.dropped
+    assert status.outputs[0].within_bound > 0.9
+    assert status.outputs[0].av_offset_max is None or status.outputs[0].av_offset_max < 0.02
+    result = seen(viewer.files[0])
+    assert all(before < after for before, after in pairwise(result.times))
+    numbers = result.numbers[:150]
+    assert numbers == sorted(numbers)  # in the order in which they are shown
+    assert numbers[-1] - numbers[0] > 25
+
+
+def test_pictures_are_such_as_players_take_where_players_are(live, make_stream, seen, tmp_path):
+    source = make_stream(seconds=1, pix_fmt="yuv422p10le")
+    live(source, tmp_path / "out.ts").wait()
+    live(source, tmp_path / "out.flv").wait()
+    live(source, tmp_path / "asked.flv", pixel_format="yuv422p10le").wait()
+    assert set(seen(tmp_path / "out.ts").formats) == {"yuv422p10le"}
+    assert set(seen(tmp_path / "out.flv").formats) == {"yuv420p"}
+    assert set(seen(tmp_path / "asked.flv").formats) == {"yuv422p10le"}
