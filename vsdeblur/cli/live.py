@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import ExitStack
 from functools import partial
@@ -16,9 +17,10 @@ from .option_groups import GroupedCommand
 from .options import RUNNING, filter_option, filter_options, parsed
 from .outside import STOPPED
 from .progress import StatusLine
+from .reporting import log_to
 
 if TYPE_CHECKING:
-    from ..stream.live import LiveOptions, LiveStatus, Secrets
+    from ..stream.live import Journal, LiveOptions, LiveStatus, Secrets
 
 __all__ = ["live"]
 
@@ -154,6 +156,7 @@ def _run(
 
     console, clock = Console(stderr=True), stream.Clock()
     journal = stream.Journal(partial(_say, console), secrets)
+    log_to(_JournalHandler(journal))
     if source is None:
         opened: stream.LiveSource = stream.TrialSource(clock)
     else:
@@ -175,6 +178,18 @@ def _run(
         interrupted = session.run()
     journal.say(stream.in_words(session.status(), ended=True))
     return STOPPED if interrupted else 0
+
+
+class _JournalHandler(logging.Handler):
+    """Has what is logged said as events are: with the time, without keys."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("vsdeblur") or record.levelno >= logging.WARNING:
+            self._journal.say(record.getMessage())
 
 
 def _say(console: Console, line: str) -> None:

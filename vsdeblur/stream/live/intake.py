@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from fractions import Fraction
 from threading import Event
@@ -31,6 +32,8 @@ _HOLD_FRAMES = 3
 _CATCH_UP_SECONDS = 0.5
 """How long frames may come too late before the source is taken to have paused."""
 _TICK_SECONDS = 0.02
+_EARLY = 1000
+"""Packets beside the pictures that are kept until the first one is decoded."""
 _LEAST_INTERVAL, _MOST_INTERVAL = Fraction(1, 240), Fraction(1)
 
 
@@ -81,6 +84,7 @@ class Intake:
         self._late_since: float | None = None
         self._holding = False
         self._gap = False
+        self._early: deque[BesidePacket] = deque(maxlen=_EARLY)  # before the first picture
         self.failure: VideoError | None = None
         """Why the source has ended, if that is an error."""
 
@@ -110,6 +114,11 @@ class Intake:
             self._watch()
         self._flush(self._clock.now())
         self._line.put(Finished())
+
+    def close(self) -> None:
+        """Say good-bye to the source; nobody may read it any more."""
+        if self._connection is not None:
+            self._connection.container.close()
 
     def _connect(self, opened: Opened) -> None:
         self._picture_at = self._clock.now()
@@ -152,9 +161,15 @@ class Intake:
         for item in items:
             if isinstance(item, LiveFrame):
                 self._put_frame(item, connection)
-            elif self._form is not None and item.index in self._places:
-                place = self._places[item.index]
-                self._line.put(Beside(item, place, self._clock.now()))
+            elif self._form is None:
+                self._early.append(item)
+            else:
+                self._put_beside(item)
+
+    def _put_beside(self, packet: BesidePacket) -> None:
+        place = self._places.get(packet.index)
+        if place is not None:
+            self._line.put(Beside(packet, place, self._clock.now()))
 
     def _put_frame(self, frame: LiveFrame, connection: Connection) -> None:
         self._meter.frames_in += 1
@@ -208,6 +223,8 @@ class Intake:
         self._places = {index: index for index in form.tracks}
         self._worker.begin(form)
         self._line.put(form)
+        while self._early:
+            self._put_beside(self._early.popleft())
 
     def _say_form(self, form: Form, time: Fraction) -> None:
         facts = form.facts

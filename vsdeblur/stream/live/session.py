@@ -191,3 +191,5 @@ class LiveSession:
             sender.put(Finished())
         for thread in threads:
             thread.join(max(0.0, until - monotonic()))
+        if not any(thread.is_alive() for thread in threads[:2]):
+            self._intake.close()
