@@ -33,19 +33,29 @@ RESTORE_GROUPS = {
         "--start",
         "--duration",
         "--overwrite",
+        "--resume",
         "--dry-run",
         "--help",
     ),
     "Several files": ("--suffix", "--recursive", "--no-clobber"),
     "What is read": ("--join", "--strict", "--allow-playlist", "--max-megapixels"),
-    "What is written": ("--container", "--pixel-format", "--drop", "--no-settings-tag"),
+    "What is written": (
+        "--audio",
+        "--subtitles",
+        "--container",
+        "--pixel-format",
+        "--encoder-option",
+        "--drop",
+        "--no-settings-tag",
+    ),
+    "Interlaced video": ("--deinterlace", "--field-order"),
     "Filters that give several frames for each": (
         "--high-rate",
         "--slow-motion",
         "--stretch-audio",
     ),
     "What is said": ("--quiet", "--verbose", "--json"),
-    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+    "All filters": ("--strength", "--tta", "--weights", "--scene-threshold", *RUNNING),
 }
 """The options of `restore`, in the order of its help."""
 

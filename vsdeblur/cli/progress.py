@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,11 +19,13 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 __all__ = [
     "FramesDone",
     "PlainLines",
     "ProgressView",
+    "StatusLine",
     "StreamBar",
     "print_line",
     "progress_view",
@@ -120,6 +123,36 @@ class StreamBar:
         )
 
 
+class StatusLine:
+    """A line that is replaced by the next one. Use it in a `with` statement.
+
+    Args:
+        console: Where it is drawn; nothing is drawn where that is no terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def update(self, text: str) -> None:
+        """Draw another line."""
+        if self._live.is_started:
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
 class PlainLines:
     """A line from time to time, for logs.
 
@@ -160,13 +193,14 @@ class PlainLines:
 
 
 def frames_per_second(progress: FramesDone) -> float:
-    """Mean speed since the start."""
-    return progress.frames_done / max(progress.seconds_elapsed, 1e-6)
+    """Mean speed since the start, of frames that no earlier run had restored."""
+    kept = getattr(progress, "frames_kept", 0)
+    return (progress.frames_done - kept) / max(progress.seconds_elapsed, 1e-6)
 
 
 def seconds_left(progress: FramesDone) -> float | None:
     """What the rest takes at that speed; None = nobody knows how much that is."""
-    if progress.frames_expected is None or not progress.frames_done:
+    if progress.frames_expected is None or not frames_per_second(progress):
         return None
     rest = max(0, progress.frames_expected - progress.frames_done)
     return rest / frames_per_second(progress)
