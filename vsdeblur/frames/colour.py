@@ -162,13 +162,13 @@ def _taps(
     weights = _bicubic((indices - positions) / wider)
     indices = torch.where(indices < 0, -1 - indices, indices)
     indices = torch.where(indices >= count, 2 * count - 1 - indices, indices)
-    indices = indices.long().clamp(0, count - 1).to(device)
-    weights = (weights / weights.sum(0)).float().to(device)
+    indices = indices.long().clamp(0, count - 1)
+    weights = (weights / weights.sum(0)).float()
     shape = (-1,) if dim == -1 else (-1, 1)
     return [
-        (index, weight.view(shape))
+        (index.to(device), weight.view(shape).to(device))
         for index, weight in zip(indices, weights, strict=True)
-        if weight.count_nonzero()
+        if weight.any()  # asked on the CPU: no device is waited for
     ]
 
 
