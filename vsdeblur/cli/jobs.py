@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..stream import StreamOptions, StreamProgress, StreamResult
     from ..stream.excerpt import ExcerptRequest
     from ..stream.jobs import Batch, Job, Outcome
+    from ..stream.settings import ResumeRequest
 
 __all__ = ["JobRequest", "job_options"]
 
@@ -54,6 +55,11 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--duration", metavar="TIME", help="Restore so much: a time, or frames (250f)."
             ),
             click.option(
+                "--resume/--no-resume", "resume", default=None,
+                help="Go on where a job was stopped, with the same command; or leave nothing to go "
+                "on from.",
+            ),
+            click.option(
                 "--no-clobber", is_flag=True, help="Keep what exists, and go on with the next."
             ),
         )
@@ -79,6 +85,8 @@ class JobRequest:
     dry_run: bool
     start: str | None
     duration: str | None
+    resume: bool | None
+    """Whether a job is gone on with; None = it may be, by a later command."""
 
     @classmethod
     def taken_from(
@@ -111,7 +119,7 @@ class JobRequest:
         return cls(
             names=names, target=target, out=out, suffix=suffix, recursive=recursive,
             overwrite=overwrite, no_clobber=no_clobber, dry_run=dry_run,
-            start=given.pop("start"), duration=given.pop("duration"),
+            start=given.pop("start"), duration=given.pop("duration"), resume=given.pop("resume"),
         )  # fmt: skip
 
     @property
@@ -128,6 +136,16 @@ class JobRequest:
             None if text is None else parse_position(text) for text in (self.start, self.duration)
         )
         return ExcerptRequest(start, duration)
+
+    def noted(self, settings: str) -> ResumeRequest | None:
+        """How jobs are noted; None = not at all."""
+        from ..stream.settings import ResumeRequest
+
+        if self.resume is False:
+            return None
+        # Several files are what is done passed over, and what was begun gone on with.
+        goes_on = bool(self.resume) or self.target is None
+        return ResumeRequest(settings=settings, goes_on=goes_on, keeps_all=bool(self.resume))
 
     def described(self) -> dict[str, object]:
         """What of this is to be said in a result's metadata, by the options' names."""
@@ -154,6 +172,7 @@ class JobRequest:
 
     def _one(self, source: str, target: str, join: Sequence[str]) -> Work | None:
         from ..stream.paths import check_paths
+        from ..stream.resume import check_begun
 
         exists = target != "-" and Path(target).is_file()
         if exists and self.no_clobber and not self.dry_run:
@@ -164,6 +183,8 @@ class JobRequest:
             overwrite = _may_replace(Path(target))
         for each in (source, *join):
             check_paths(each, target, overwrite=overwrite)
+        goes_on = self.resume is not None or self.dry_run
+        check_begun(target, goes_on=goes_on, overwrite=overwrite)
         return _One(source, target, overwrite=overwrite)
 
 
@@ -189,9 +210,9 @@ class _One:
 
     def plan(self, restorer: Restorer, options: StreamOptions) -> None:
         """See `Work.plan`."""
-        from ..stream import plan_file
+        from ..stream.jobs.forecast import forecast_file
 
-        for line in plan_file(self.source, self.target, restorer, options).lines():
+        for line in forecast_file(self.source, self.target, restorer, options).lines():
             reporter().say(line)
 
     def run(self, restorer: Restorer, options: StreamOptions, *, strict: bool) -> int:
@@ -287,7 +308,8 @@ def _kept(result: StreamResult) -> str:
     if not result.frames_out:
         return "nothing was written"
     written = "stdout" if str(result.target) == "-" else result.target
-    return f"{written} holds the first {result.frames_out} frames and plays"
+    goes_on = "; --resume goes on" if result.can_go_on else ""
+    return f"{written} holds the first {result.frames_out} frames and plays{goes_on}"
 
 
 def _is_folder(name: str, sources: Sequence[str]) -> bool:

@@ -103,7 +103,10 @@ app.add_command(live)
 @filter_options(load_manifest())
 @encoding_options
 @click.option("--overwrite", is_flag=True, help="Replace what exists, by what is complete.")
-@click.option("--dry-run", is_flag=True, help="Say what becomes of each track, and do nothing.")
+@click.option(
+    "--dry-run", is_flag=True,
+    help="Say what becomes of each track, and how long and large all will be; do nothing.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 if frames of IN are damaged or missing.")
 @click.option(
     "--no-settings-tag", "settings_tag", is_flag=True, flag_value=False, default=True,
@@ -132,7 +135,7 @@ def restore(
     facts = load_manifest().filter(filter_name)
     encoding = EncodingRequest.taken_from(given, facts)
     options = parsed(facts, given)
-    threshold = options.get("scene_threshold")
+    several = {name: options.get(name) for name in ("moments", "fps")}
     from ..restorers import load_restorer
     from ..stream import settings_text
     from ..stream.planning import check_options
@@ -141,15 +144,17 @@ def restore(
     work = asked.work(encoding.fields["codec"], encoding.fields["join"])
     if work is None:
         return 0
-    check_options(encoding.options())  # before a model is loaded in vain
+    check_options(encoding.options(**several))  # before a model is loaded in vain
     further = asked.described() | encoding.described()
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
     settings = settings_text(filter_name, options, restorer.device, further)
     stream_options = encoding.options(
-        scene_threshold=threshold,
+        scene_threshold=options.get("scene_threshold"),
+        **several,
         part=asked.part,
+        resume=asked.noted(settings),
         settings=settings if settings_tag else None,
     )
     if dry_run:
@@ -185,7 +190,8 @@ def restore(
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
 @click.option(
     "--anneal", is_flag=True,
-    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps.",
+    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps: "
+    "for rented machines. A later run starts from the weights with --init.",
 )  # fmt: skip
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")

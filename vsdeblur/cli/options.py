@@ -33,6 +33,7 @@ RESTORE_GROUPS = {
         "--start",
         "--duration",
         "--overwrite",
+        "--resume",
         "--dry-run",
         "--help",
     ),
@@ -54,7 +55,7 @@ RESTORE_GROUPS = {
         "--stretch-audio",
     ),
     "What is said": ("--quiet", "--verbose", "--json"),
-    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+    "All filters": ("--strength", "--tta", "--weights", "--scene-threshold", *RUNNING),
 }
 """The options of `restore`, in the order of its help."""
 

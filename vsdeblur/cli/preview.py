@@ -42,7 +42,7 @@ GROUPS = {
         "--help",
     ),
     "What is read": ("--allow-playlist", "--max-megapixels"),
-    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+    "All filters": ("--strength", "--tta", "--weights", "--scene-threshold", *RUNNING),
 }
 _ALWAYS_GRAPHICAL = ("win32", "darwin")
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")

@@ -193,13 +193,14 @@ class PlainLines:
 
 
 def frames_per_second(progress: FramesDone) -> float:
-    """Mean speed since the start."""
-    return progress.frames_done / max(progress.seconds_elapsed, 1e-6)
+    """Mean speed since the start, of frames that no earlier run had restored."""
+    kept = getattr(progress, "frames_kept", 0)
+    return (progress.frames_done - kept) / max(progress.seconds_elapsed, 1e-6)
 
 
 def seconds_left(progress: FramesDone) -> float | None:
     """What the rest takes at that speed; None = nobody knows how much that is."""
-    if progress.frames_expected is None or not progress.frames_done:
+    if progress.frames_expected is None or not frames_per_second(progress):
         return None
     rest = max(0, progress.frames_expected - progress.frames_done)
     return rest / frames_per_second(progress)

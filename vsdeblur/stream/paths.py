@@ -18,6 +18,7 @@ from .source import is_address, is_pipe, named
 
 __all__ = [
     "PartialFile",
+    "as_given",
     "check_paths",
     "check_size",
     "check_source",
@@ -25,6 +26,8 @@ __all__ = [
     "is_stream",
     "partial_file",
     "real_target",
+    "remove_abandoned",
+    "short_name",
 ]
 
 _NAME_BYTES = 255
@@ -32,6 +35,11 @@ _NAME_BYTES = 255
 _PARTIAL = ".partial"
 
 log = logging.getLogger("vsdeblur")
+
+
+def as_given(name: Path | str) -> Path | str:
+    """A path, but for stdin, stdout and addresses, which are none."""
+    return str(name) if str(name) == "-" or is_address(name) else Path(name)
 
 
 def check_paths(
@@ -77,7 +85,7 @@ def free_name(target: Path, word: str) -> Path:
     """A name beside the target that says what the file is, and that no file has."""
     for number in range(1, 10_000):
         inner = f".{word}" if number == 1 else f".{word}-{number}"
-        path = target.with_name(_cut(target.stem, f"{inner}{target.suffix}"))
+        path = target.with_name(short_name(target.stem, f"{inner}{target.suffix}"))
         if not os.path.lexists(path):
             return path
     raise VideoError(f"there are too many files beside {target} that are called {word}")
@@ -109,7 +117,7 @@ def partial_file(target: Path) -> Iterator[PartialFile]:
     """
     target = real_target(target)
     _name_leftovers(target)
-    name = _cut(f".{target.stem}", f".{uuid4().hex[:8]}{_PARTIAL}{target.suffix}")
+    name = short_name(f".{target.stem}", f".{uuid4().hex[:8]}{_PARTIAL}{target.suffix}")
     partial = PartialFile(target.parent / name)
     try:
         try:
@@ -187,8 +195,8 @@ def _check_target(source: Path | str, target: Path, *, overwrite: bool, makes_fo
         )
 
 
-def _cut(stem: str, rest: str) -> str:
-    """A name that ends in `rest` and is no longer than names may be, in bytes."""
+def short_name(stem: str, rest: str) -> str:
+    """A file's name that ends in `rest` and is no longer than names may be, in bytes."""
     room = max(1, _NAME_BYTES - len(os.fsencode(rest)))
     return os.fsencode(stem)[:room].decode(errors="ignore") + rest
 
@@ -214,6 +222,12 @@ def _name_leftovers(target: Path) -> None:
     for path in names:
         if _is_abandoned(path):
             log.warning("%s was left by a run that was killed; delete it", path)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove a partial file, unless a process still writes it."""
+    if path.name.startswith(".") and _PARTIAL in path.name and _is_abandoned(path):
+        path.unlink(missing_ok=True)
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import VideoError
@@ -13,6 +14,7 @@ from ..restorers import Restorer
 from .outlet import open_outlet
 from .paths import (
     PartialFile,
+    as_given,
     check_paths,
     free_name,
     is_stream,
@@ -22,8 +24,9 @@ from .paths import (
 from .plan import Action, Plan
 from .planning import PlannedJob, planned_job
 from .restoration import Restoration
+from .resume import NotedJob, noted_job
 from .settings import StreamOptions, StreamProgress, StreamResult
-from .source import is_address, named
+from .source import named
 from .still import is_picture, restore_picture
 from .writer import Writer
 
@@ -63,7 +66,7 @@ def restore_file(
         VideoError: A file cannot be read or written, or not so; the text is one line.
     """
     assert restorer.channels in (1, 3), restorer.channels
-    source, target = _as_given(source), _as_given(target)
+    source, target = as_given(source), as_given(target)
     check_paths(source, target, overwrite=options.overwrite)
     if _is_picture(source) or _is_picture(target):
         return _restore_picture(source, target, restorer, options)
@@ -75,9 +78,7 @@ def restore_file(
             return job.result(target, interrupted=interrupted)
         assert isinstance(target, Path)
         target = real_target(target) if target.is_symlink() else target
-        with partial_file(target) as partial, planned.writer(partial.path) as writer:
-            interrupted = job.run_into(partial, target, writer)
-        return job.result(partial.place or target, interrupted=interrupted)
+        return job.run_to_file(target)
 
 
 def plan_file(
@@ -85,23 +86,14 @@ def plan_file(
     target: Path | str,
     restorer: Restorer,
     options: StreamOptions = StreamOptions(),  # noqa: B008 - frozen
-    *,
-    makes_folder: bool = False,
 ) -> Plan:
     """What `restore_file` would do with each track of a video; nothing is written.
-
-    Args:
-        source: See `restore_file`; so are the next three.
-        target: A video.
-        restorer: What would restore it.
-        options: How to encode.
-        makes_folder: Whether the target's folder need not be there.
 
     Raises:
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
-    source, target = _as_given(source), _as_given(target)
-    check_paths(source, target, overwrite=options.overwrite, makes_folder=makes_folder)
+    source, target = as_given(source), as_given(target)
+    check_paths(source, target, overwrite=options.overwrite)
     with planned_job(source, target, restorer, options) as planned:
         return planned.plan
 
@@ -121,21 +113,40 @@ class _Job:
             elif track.action is Action.CONVERT and planned.timing.slowdown == 1:
                 log.info("%s becomes %s", track.name, track.becomes)
 
-    def run(self, writer: Writer) -> bool:
+    def run_to_file(self, target: Path) -> StreamResult:
+        """Restore all frames into a file, or those that an earlier run has not restored."""
+        planned = self._planned
+        with noted_job(planned, target, planned.options.resume) as noted:
+            with partial_file(target) as partial:
+                try:
+                    with (noted or planned).writer(partial.path) as writer:
+                        interrupted = self.run_into(partial, target, writer, noted)
+                finally:
+                    if noted is not None:
+                        noted.incomplete = partial.place
+            if noted is not None:
+                noted.is_done = not interrupted
+        result = self.result(partial.place or target, interrupted=interrupted)
+        return replace(result, can_go_on=noted is not None and noted.can_go_on)
+
+    def run(self, writer: Writer, noted: NotedJob | None = None) -> bool:
         """Restore all frames and complete the target; whether Ctrl-C ended it early."""
         planned = self._planned
         restoration = Restoration(
-            planned.reader, writer, self._restorer, planned.options, planned.timing, self._report
-        )
+            planned.reader, writer, self._restorer, planned.options, planned.timing, self._report,
+            begins_with=noted.begins_with if noted else 0,
+        )  # fmt: skip
         try:
             return restoration.run()
         finally:
             self._frames, self._refused = writer.frames, writer.refused
 
-    def run_into(self, partial: PartialFile, target: Path, writer: Writer) -> bool:
+    def run_into(
+        self, partial: PartialFile, target: Path, writer: Writer, noted: NotedJob | None = None
+    ) -> bool:
         """As `run`; the target is replaced by what is complete, the rest has a name of its own."""
         try:
-            interrupted = self.run(writer)
+            interrupted = self.run(writer, noted)
         except Exception as error:
             with suppress(VideoError):
                 writer.finish()
@@ -192,11 +203,6 @@ def _restore_picture(
         restore_picture(source, target, restorer, partial.path, options)
         partial.keep(real_target(target))
     return StreamResult(frames_in=1, frames_out=1, interrupted=False, target=target)
-
-
-def _as_given(name: Path | str) -> Path | str:
-    """A path, but for stdin, stdout and addresses, which are none."""
-    return str(name) if str(name) == "-" or is_address(name) else Path(name)
 
 
 def _is_picture(name: Path | str) -> bool:

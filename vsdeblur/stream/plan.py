@@ -6,25 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.subtitles.stream import SubtitleStream
 
 from ..errors import VideoError
-from .audio import FALLBACKS, encoders_for, named_layout
 from .containers import MP4_FAMILY
 from .settings import StreamOptions
 from .timing import Timing
-from .track_choice import COPY, TrackChoice, chosen_tracks, parse_track_choices
+from .track_choice import TrackChoice, chosen_tracks, parse_track_choices
+from .track_forms import chosen_form, is_known, kept_form, stretched_form
 from .track_plan import Action, Plan, TrackPlan
-from .trial import takes_conversion, takes_copy
+from .trial import takes_copy
 
 __all__ = ["Action", "Plan", "PlannedSource", "TrackPlan", "make_plan"]
 
-_TEXT_FORMS = ("mov_text", "srt", "webvtt", "ass")
-_AVI_SOUND = frozenset({"mp2", "mp3", "ac3", "aac", "wmav1", "wmav2"})
 _HOLDERS = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
 """Containers that hold much, and their suffixes."""
 _PICTURES_ONLY = frozenset({"yuv4mpegpipe", "rawvideo", "h264", "hevc", "image2"})
@@ -122,10 +118,10 @@ def _planned(
             return replace(plan, action=Action.REBUILD, reason="from its start time")
         return replace(plan, reason="its start time stays as a tag")
     if source.type == "audio" and timing.slowdown > 1:
-        return _stretched(plan, source, container, options, timing, choice)
+        return stretched_form(plan, source, container, options, timing, choice)
     if choice is not None and choice.encoder is not None:
-        return _as_chosen(plan, source, samples, container, choice)
-    return _kept(plan, source, samples, container)
+        return chosen_form(plan, source, samples, container, choice)
+    return kept_form(plan, source, samples, container)
 
 
 def _how(options: StreamOptions) -> str:
@@ -133,102 +129,14 @@ def _how(options: StreamOptions) -> str:
     parts = []
     if options.deinterlace is not None:
         parts.append(f"deinterlaced, a picture for each {options.deinterlace.rate}")
+    if options.moments is not None:
+        parts.append(f"{options.moments} moments of each frame")
+    if options.fps is not None:
+        parts.append(f"{options.fps:g} frames a second")
     given = ", ".join(f"{name}={value}" for name, value in options.encoder_options.items())
     if given:
         parts.append(f"encoded with {options.codec} ({given})")
     return ", ".join(parts)
-
-
-def _kept(
-    plan: TrackPlan, source: Stream, samples: Sequence[Packet[Any]], container: str
-) -> TrackPlan:
-    """Copied if the container takes it, or else converted."""
-    times_it = container != "avi" or source.type != "audio" or _is_timed_in_avi(source)
-    if times_it and takes_copy(source, samples, container):
-        return replace(plan, action=Action.COPY)
-    if isinstance(source, av.AudioStream) and _is_known(source):
-        layout = named_layout(source.codec_context.layout)
-        is_other = layout != source.codec_context.layout.name
-        if is_other and times_it and takes_copy(source, samples, container, layout=layout):
-            return replace(plan, action=Action.COPY, becomes=layout, reason=f"taken for {layout}")
-        return _converted(plan, source, FALLBACKS, container)
-    is_text = _is_known(source) and source.codec_context.codec.text_sub
-    if isinstance(source, SubtitleStream) and is_text:
-        return _converted(plan, source, _TEXT_FORMS, container)
-    return plan
-
-
-def _as_chosen(
-    plan: TrackPlan,
-    source: Stream,
-    samples: Sequence[Packet[Any]],
-    container: str,
-    choice: TrackChoice,
-) -> TrackPlan:
-    """In the codec that is asked for.
-
-    Raises:
-        VideoError: The track cannot become that, or the container not hold it.
-    """
-    wanted = choice.encoder
-    assert wanted is not None
-    kept = _kept(plan, source, samples, container)
-    if kept.action is Action.COPY and choice.keeps(plan.codec):
-        return kept
-    if wanted == COPY:
-        raise VideoError(f"{plan.name} cannot be copied to {container}; leave the codec open")
-    is_picture = source.type == "subtitle" and not (
-        _is_known(source) and source.codec_context.codec.text_sub
-    )
-    if is_picture or not _is_known(source):
-        why = "it shows pictures, not text" if is_picture else "there is no decoder for it"
-        raise VideoError(f"{plan.name} cannot become {wanted}: {why}")
-    converted = _converted(plan, source, [wanted], container, bit_rate=choice.bit_rate)
-    if converted.action is Action.DROP:
-        at = f" at {choice.bit_rate} bits a second" if choice.bit_rate else ""
-        raise VideoError(
-            f"{plan.name} cannot become {wanted}{at} in {container}; use another codec or container"
-        )
-    return converted
-
-
-def _is_timed_in_avi(source: Stream) -> bool:
-    """Whether AVI, which gives sound no times, says how long a packet of a codec lasts."""
-    codec = source.codec_context.codec.canonical_name if _is_known(source) else ""
-    return codec in _AVI_SOUND or codec.startswith(("pcm_", "adpcm_"))
-
-
-def _converted(
-    plan: TrackPlan,
-    source: Stream,
-    encoders: Sequence[str],
-    container: str,
-    slowdown: int = 1,
-    bit_rate: int | None = None,
-) -> TrackPlan:
-    for encoder in encoders:
-        if takes_conversion(source, encoder, container, slowdown, bit_rate):
-            return replace(plan, action=Action.CONVERT, becomes=encoder, bit_rate=bit_rate)
-    return plan
-
-
-def _stretched(
-    plan: TrackPlan,
-    source: Stream,
-    container: str,
-    options: StreamOptions,
-    timing: Timing,
-    choice: TrackChoice | None,
-) -> TrackPlan:
-    if not options.stretch_audio:
-        return replace(plan, reason="slow motion is without sound; --stretch-audio gives it some")
-    if not _is_known(source):
-        return replace(plan, reason="there is no decoder for it")
-    assert isinstance(source, av.AudioStream)
-    encoders, bit_rate = encoders_for(source), None
-    if choice is not None and choice.encoder not in (None, COPY):
-        encoders, bit_rate = [str(choice.encoder)], choice.bit_rate
-    return _converted(plan, source, encoders, container, timing.slowdown, bit_rate)
 
 
 def _given_up(
@@ -255,18 +163,12 @@ def _given_up(
             f"{plan.name} cannot be stored in {container}; write {' or '.join(holders)}, or allow "
             "losing it with --drop"
         )
-    decodable = _is_known(source) or source.type == "attachment"
+    decodable = is_known(source) or source.type == "attachment"
     why = "" if decodable else ", and there is no decoder for it"
     return replace(plan, reason=f"it cannot be stored in {container}{why}")
 
 
-def _is_known(source: Stream) -> bool:
-    """Whether FFmpeg has a decoder for a track; PyAV does not say that it may have none."""
-    context: object = source.codec_context
-    return context is not None
-
-
 def _codec_name(source: Stream) -> str:
-    if _is_known(source):
+    if is_known(source):
         return source.codec_context.name
     return getattr(source, "name", None) or "unknown codec"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
@@ -23,8 +24,10 @@ from .excerpt import ALL, Excerpt, ExcerptRequest
 from .facts import SourceFacts, facts_of, frame_rate, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
+from .joining import check_continues, in_units_of
 from .late_start import LateStart
-from .packets import PacketReader, copy_of, first_time, is_sparse, source_timeline, start_times
+from .look_ahead import look_ahead
+from .packets import PacketReader, first_time, source_timeline, start_times
 from .pictures import PictureReader, counts_places
 from .promise import promise_of
 from .source import named, one_line, open_source
@@ -34,11 +37,6 @@ if TYPE_CHECKING:
     from av.container.core import Chapter  # which is of the stubs alone
 
 __all__ = ["Reader", "SourceFacts", "one_line"]
-
-_LOOK_AHEAD_PACKETS, _LOOK_AHEAD_BYTES = 600, 32 << 20
-"""How far the beginning is searched for a packet of each track."""
-_SAMPLES = 3
-"""Packets of each track to try the target with."""
 
 
 class Reader:
@@ -59,6 +57,7 @@ class Reader:
         wanted: ExcerptRequest = ALL,
         radius: int = 0,
         deinterlace: Deinterlacing | None = None,
+        near: Fraction = Fraction(0),
     ) -> None:
         """Open a source and look at its first frame.
 
@@ -69,6 +68,8 @@ class Reader:
             wanted: Which part of it is given out.
             radius: Frames around that part that are given out too; see `wants`.
             deinterlace: How pictures are made of fields; None = frames are given out as they are.
+            near: Where reading begins, in seconds, as near as a key frame is: for a look at it,
+                times and counts are then those of no one.
 
         Raises:
             VideoError: It cannot be read, has no picture track, or no frame of it decodes; the
@@ -86,8 +87,12 @@ class Reader:
             for each in (path, *more):
                 self._containers.append(open_source(each, allow_playlist=allow_playlist))
             self.container = self._containers[0]
+            if near:
+                self._go_to(near)
             self.stream = picture_track(path, self.container)
-            self._check_more(more)
+            check_continues(
+                path, self.container, list(zip(more, self._containers[1:], strict=True))
+            )
             self._late = self._late_start(wanted, radius)
             self._start()
             self._excerpt = self._found(wanted, radius)
@@ -124,6 +129,11 @@ class Reader:
         if self._excerpt is None:
             return 0
         return self._late.frames_before if self._late else self._excerpt.frames_before
+
+    @property
+    def part_start(self) -> Fraction:
+        """When the part begins that is wanted, in seconds of the source."""
+        return Fraction(0) if self._excerpt is None else self._excerpt.origin
 
     @property
     def ended_early(self) -> bool:
@@ -201,6 +211,12 @@ class Reader:
             )
         self._events: Iterator[Event] = chain(early, events)
 
+    def _go_to(self, seconds: Fraction) -> None:
+        """Go to a place in the source, or stay where it cannot be gone to."""
+        start = first_time(self.container) or Fraction(0)
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self.container.seek(int((start + seconds) * av.time_base))
+
     def _late_start(self, wanted: ExcerptRequest, radius: int) -> LateStart | None:
         """What passes packets over that need not be decoded; None = all are, to count frames."""
         is_timed = wanted.start is not None and wanted.start.seconds is not None
@@ -255,7 +271,11 @@ class Reader:
             packets = PacketReader(container, stream, self.timeline, self.account)
             pictures = PictureReader(stream, self._unit, self._rising, self.account)
             step = pictures.step
-            looked_at = packets if number else self._look_ahead(iter(packets))
+            looked_at = (
+                packets
+                if number
+                else look_ahead(iter(packets), container, stream.index, self.samples)
+            )
             for packet in looked_at:
                 for jump in self.timeline.jumps[jumps:]:
                     yield Gap(reason=GapReason.JUMP, time=jump.time, seconds=jump.seconds)
@@ -263,7 +283,7 @@ class Reader:
                 if packet.stream.index == stream.index:
                     yield from self._decoded(pictures, packet)
                 else:
-                    yield TrackPacket(self._in_first_units(packet), packet.stream.index)
+                    yield TrackPacket(in_units_of(self.container, packet), packet.stream.index)
             yield from self._decoded(pictures, None)
             yield from pictures.flush()
             why = why or packets.cut_short
@@ -280,37 +300,6 @@ class Reader:
                 self.account.pass_over()
             yield from pictures.decode(due)
 
-    def _look_ahead(self, packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
-        """Find the first packets of each other track, and give out all that was read."""
-        wanted = {
-            stream.index
-            for stream in self.container.streams
-            if stream.index != self.stream.index and not is_sparse(stream)
-        }
-        read: list[Packet[Stream]] = []
-        size = 0
-        for packet in packets:
-            read.append(packet)
-            size += packet.size
-            if packet.stream.index != self.stream.index:
-                samples = self.samples.setdefault(packet.stream.index, [])
-                if len(samples) < _SAMPLES:
-                    samples.append(copy_of(packet))
-                else:
-                    wanted.discard(packet.stream.index)
-            if not wanted or len(read) >= _LOOK_AHEAD_PACKETS or size >= _LOOK_AHEAD_BYTES:
-                break
-        yield from read
-        del read
-        yield from packets
-
-    def _in_first_units(self, packet: Packet[Stream]) -> Packet[Stream]:
-        """The packet in the time base of the first file's track."""
-        own, first = packet.stream, self.container.streams[packet.stream.index]
-        if own.time_base != first.time_base:
-            packet.rescale_ts(first.time_base)
-        return packet
-
     def _fitted(self, picture: Picture) -> Picture:
         """The picture in the size of the first."""
         wider = picture.pixel_shape / (self.facts.sample_aspect_ratio or 1)
@@ -319,25 +308,3 @@ class Reader:
     def _converted(self, picture: Picture) -> Picture:
         """The picture in the format in which frames are delivered."""
         return replace(picture, frame=convert_frame(picture.frame, self.working_format))
-
-    def _check_more(self, more: tuple[Path | str, ...]) -> None:
-        """Refuse files whose tracks cannot continue the first one's.
-
-        Raises:
-            VideoError: One has others.
-        """
-        wanted = _tracks(self.container)
-        for path, container in zip(more, self._containers[1:], strict=True):
-            found = _tracks(container)
-            if found != wanted:
-                raise VideoError(
-                    f"{named(path)} cannot continue {named(self.path)}: its tracks are "
-                    f"{', '.join(found)}, not {', '.join(wanted)}; join recordings of one camera"
-                )
-
-
-def _tracks(container: InputContainer) -> list[str]:
-    return [
-        f"{stream.type} {stream.codec_context.name if stream.codec_context else ''}".strip()
-        for stream in container.streams
-    ]

@@ -9,7 +9,20 @@ from pathlib import Path
 from .deinterlacing import Deinterlacing
 from .excerpt import ALL, ExcerptRequest
 
-__all__ = ["StreamOptions", "StreamProgress", "StreamResult"]
+__all__ = ["ResumeRequest", "StreamOptions", "StreamProgress", "StreamResult"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeRequest:
+    """That a job is noted, so that it can be gone on with."""
+
+    settings: str
+    """What restores the frames, from `settings_text`: another makes another job."""
+    goes_on: bool = False
+    """Whether a job that was begun is gone on with; otherwise it is refused to begin again, unless
+    the target may be replaced."""
+    keeps_all: bool = False
+    """Whether less than a minute's work is kept too when a job is stopped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +49,11 @@ class StreamOptions:
     target gets so many times longer, in place of the duration."""
     stretch_audio: bool = False
     """Whether slow motion has the sound, stretched at its own pitch; otherwise it has none."""
+    moments: int | None = None
+    """Of a filter that gives several frames for each: how many of them are shown; None = all."""
+    fps: float | None = None
+    """Of such a filter, the frame rate of the target: each of its frames is the nearest of those
+    that the filter gives; None = as many for each frame."""
     settings: str | None = None
     """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
@@ -52,6 +70,8 @@ class StreamOptions:
     """How pictures are made of fields; None = interlaced frames are restored as they are."""
     part: ExcerptRequest = ALL
     """Which part of the source is restored: the target begins with its first frame."""
+    resume: ResumeRequest | None = None
+    """How the job is noted, so that it can be gone on with if it is stopped; None = not at all."""
     join: tuple[Path | str, ...] = ()
     """Further files that continue the source."""
     allow_playlist: bool = False
@@ -74,7 +94,9 @@ class StreamProgress:
     frames_expected: int | None
     """Frames in the file as its header says or implies, which may be wrong; None = unknown."""
     seconds_elapsed: float
-    """Wall time since the first frame was asked for."""
+    """Wall time since the first frame was asked for that an earlier run had not restored."""
+    frames_kept: int = 0
+    """Of those that are done, frames that an earlier run had restored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,5 +114,7 @@ class StreamResult:
     """What was written: of a job that ended early, a file beside the target that says so."""
     whole: bool = True
     """Whether all that the source promised came undamaged."""
+    can_go_on: bool = False
+    """Of a job that ended early: whether it can be gone on with."""
     warnings: tuple[str, ...] = ()
     """What was not as it should be, a line each; logged as well."""

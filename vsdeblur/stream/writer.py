@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -38,6 +38,10 @@ _EARLY = Fraction(2, 5)
 """Frames by which one may be early: a start between two frames goes to the first."""
 
 
+def _ignore(packet: Packet[Any]) -> None:
+    pass
+
+
 class Writer:
     """An open output. Use it in a `with` statement; without `finish` it is left unplayable."""
 
@@ -68,6 +72,10 @@ class Writer:
         """Frames the encoder has given back."""
         self.refused = 0
         """Damaged packets of other tracks that the container does not take."""
+        self.source_frame = 0
+        """Number of the frame of the source that is written, from 0."""
+        self.on_packet: Callable[[Packet[Any]], None] = _ignore
+        """Is shown each encoded frame before it is written."""
         self._named = named
         self._timing = timing
         self._rising = Rising()
@@ -93,6 +101,14 @@ class Writer:
     ) -> None:
         with suppress(av.FFmpegError, OSError, ValueError):  # closing again is harmless
             self._container.close()
+
+    def pass_frame(self, number: int) -> None:
+        """A frame of the source is not restored: what an earlier run made of it is there.
+
+        Args:
+            number: Which one, from 0.
+        """
+        raise NotImplementedError("this writer has no earlier run")
 
     def write_frame(
         self, frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]], shown: Shown
@@ -150,6 +166,7 @@ class Writer:
         packets = self._stream.encode(frame)
         self.frames += len(packets)
         for packet in packets:
+            self.on_packet(packet)
             self._mux(packet)
 
     def _mux(self, packet: Packet[Any]) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ...errors import DeblurError, VideoError, first_line
 from ...restorers import Restorer
-from ..pipeline import plan_file, restore_file
+from ..pipeline import restore_file
 from ..settings import StreamOptions, StreamProgress, StreamResult
-from ..still import is_picture
 from .done import is_done
+from .forecast import Forecast, expected_of_all, forecast_file
 from .targets import Job
 
 __all__ = ["Batch", "Existing", "Outcome", "State", "Summary"]
@@ -119,6 +119,7 @@ class Batch:
 
     def plan(self) -> Iterator[str]:
         """What would become of each file and its tracks, line by line; nothing is written."""
+        forecasts: list[Forecast] = []
         for job, outcome in self._outcomes.items():
             if outcome is not None:
                 why = f": {outcome.reason}" if outcome.reason else ""
@@ -126,9 +127,13 @@ class Batch:
                 continue
             yield f"{job.source} -> {job.target}"
             try:
-                yield from (f"  {line}" for line in self._plan(job))
+                forecasts.append(self._forecast(job, forecasts))
             except DeblurError as error:
                 yield f"  would fail: {error}"
+            else:
+                yield from (f"  {line}" for line in forecasts[-1].lines())
+        if line := expected_of_all(forecasts):
+            yield line
 
     def run(
         self,
@@ -161,11 +166,11 @@ class Batch:
             tuple(outcome or Outcome(job, State.LEFT) for job, outcome in self._outcomes.items())
         )
 
-    def _plan(self, job: Job) -> list[str]:
-        if is_picture(job.source):
-            return ["picture: restored"]
-        plan = plan_file(job.source, job.target, self._restorer, self._options, makes_folder=True)
-        return plan.lines()
+    def _forecast(self, job: Job, known: Sequence[Forecast]) -> Forecast:
+        options = replace(self._options, overwrite=True)  # which was settled before
+        return forecast_file(
+            job.source, job.target, self._restorer, options, makes_folder=True, known=known
+        )
 
     def _foreseen(
         self, job: Job, existing: Existing, may_replace: Callable[[Path], bool] | None
