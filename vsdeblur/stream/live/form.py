@@ -23,7 +23,7 @@ from ..timing import Timing
 from .connection import UNIT, Connection
 from .levels import LiveFilter
 
-__all__ = ["Form", "FormMaker", "shape_of"]
+__all__ = ["Form", "FormMaker"]
 
 _RATES = tuple(Fraction(rate) for rate in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120))
 _NEAR = Fraction(1, 50)
@@ -67,19 +67,6 @@ class Form:
             del free[found]
             places[stream.index] = found
         return places
-
-
-def shape_of(frame: av.VideoFrame) -> tuple[object, ...]:
-    """What of a frame an encoder is set up for."""
-    return (
-        frame.width,
-        frame.height,
-        frame.format.name,
-        frame.color_range,
-        frame.colorspace,
-        frame.color_primaries,
-        frame.color_trc,
-    )
 
 
 class FormMaker:

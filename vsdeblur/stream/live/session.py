@@ -16,6 +16,7 @@ from .ends.sender import Sender
 from .ends.sources import LiveSource
 from .ends.target import LiveTarget
 from .form import FormMaker
+from .form_keeper import FormKeeper
 from .intake import Intake
 from .job import Finished, LineItem
 from .levels import LiveFilter
@@ -89,12 +90,13 @@ class LiveSession:
         )
         self._feed = Feed(source, self._queue, clock, journal, self._meter, options, self._stop)
         containers = [target.container for target in targets]
+        maker = FormMaker(chosen, stream_options(options), containers)
         self._intake = Intake(
             self._feed,
             self._queue,
             self._line,
             self._worker,
-            FormMaker(chosen, stream_options(options), containers),
+            FormKeeper(maker, source.shown, journal),
             scene_threshold=options.scene_threshold,
             radius=chosen.radius,
             clock=clock,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...errors import first_line
+from ...frames.device_streams import DeviceStreams
 from ...runtime.host import frame_done, num_threads
 from ..formats import convert_frame
 from .clock import Clock
@@ -67,6 +68,7 @@ class Worker:
         rules: PolicyRules | None = None,
     ) -> None:
         self._levels, self._radius = chosen.levels, chosen.radius
+        self._streams = DeviceStreams(chosen.device)
         self._bound, self._clock = bound, clock
         self._journal, self._meter, self._stop = journal, meter, stop
         self._rules = rules or PolicyRules()
@@ -107,7 +109,7 @@ class Worker:
     def run(self) -> None:
         """Work until it is stopped."""
         _give_way()
-        with num_threads(self._cores):
+        with self._streams.computing(), num_threads(self._cores):
             while not self._stop.is_set():
                 item = self._queue.get(_WAIT_SECONDS)
                 if isinstance(item, Form):
