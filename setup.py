@@ -38,6 +38,9 @@ EXPORT = ["onnx>=1.18", "onnxscript>=0.7"]
 TRT_RTX = ["tensorrt-rtx>=1.6", *EXPORT]
 # Torch-TensorRT, for all NVIDIA cards, holds PyTorch at the version that it was made for.
 TRT = ["torch-tensorrt>=2.13"]
+# OpenVINO runs networks on CPUs and on Intel's graphics and neural processors. It is no plain
+# dependency: it is 60 MB, and the first start of each model exports and times it for seconds.
+OPENVINO = ["openvino>=2025.2", *EXPORT]
 # Live streams tell Prometheus how they do.
 METRICS = ["prometheus-client>=0.20"]
 PERCEPTUAL = ["torchvision>=0.26"]
@@ -88,6 +91,7 @@ setup(
         "export": EXPORT,
         "trt-rtx": TRT_RTX,
         "trt": TRT,
+        "openvino": OPENVINO,
         "perceptual": PERCEPTUAL,
         "metrics": METRICS,
         "heif": ["pillow-heif>=1.0"],

@@ -87,7 +87,8 @@ def test_the_command_offers_it(command, capfd):
     assert command("restore", "--help") == 0
     out = " ".join(capfd.readouterr().out.split())
     assert "--filter [dblrgan|brmr|sequence|toy]" in out
-    assert "(toy) 0 gives the input, 1 the product." in out
+    assert "Options of toy:" in out
+    assert "--strength FLOAT 0 gives the input, 1 the product." in out
 
 
 def test_the_command_restores_with_it(command, tmp_path):

@@ -161,7 +161,7 @@ def test_keys_are_in_no_line(capfd, clip, tmp_path, monkeypatch, identity):
 
 def test_metrics_are_told_on_this_machine(tmp_path, identity):
     pytest.importorskip("prometheus_client", reason="prometheus-client is not installed")
-    from vsdeblur.stream.live.metrics import serve_metrics
+    from vsdeblur.stream.live.watching.metrics import serve_metrics
 
     status = live.LiveStatus(
         time="", seconds=1, frames_in=9, restored=7, passed=1, dropped=1, held=0, skipped=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import ExitStack
 from functools import partial
@@ -12,19 +13,33 @@ from rich.console import Console
 
 from ..errors import DeblurError, OptionError
 from ..manifest import load_manifest
-from .options import filter_option, filter_options, parsed
+from .option_groups import GroupedCommand
+from .options import RUNNING, filter_option, filter_options, parsed
 from .outside import STOPPED
 from .progress import StatusLine
+from .reporting import log_to
 
 if TYPE_CHECKING:
-    from ..stream.live import LiveOptions, LiveStatus, Secrets
+    from ..stream.live import Journal, LiveOptions, LiveStatus, Secrets
 
 __all__ = ["live"]
 
+GROUPS = {
+    "Common options": (
+        "--filter", "--model", "--device", "--max-latency", "--also", "--listen", "--reconnect",
+        "--overwrite", "--test-source", "--help",
+    ),
+    "How it is encoded": (
+        "--codec", "--preset", "--bitrate", "--keyframes", "--pixel-format", "--container",
+    ),
+    "How it does": ("--status", "--metrics"),
+    "What is opened": ("--key-file", "--allow-playlist"),
+    "All filters": ("--tta", "--weights", "--scene-threshold", *RUNNING),
+}  # fmt: skip
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 
-@click.command()
+@click.command(cls=GroupedCommand, groups=GROUPS)
 @click.argument("addresses", metavar="[IN] OUT", nargs=-1)
 @filter_option(load_manifest())
 @filter_options(load_manifest())
@@ -48,6 +63,9 @@ _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
     "--keyframes", type=float, default=2.0, show_default=True, metavar="S",
     help="Seconds between key frames.",
 )  # fmt: skip
+@click.option(
+    "--pixel-format", help="Of the output [default: the source's, or yuv420p where players are]."
+)
 @click.option("--container", help="Format of OUT where its address does not say it.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is a file that exists.")
 @click.option(
@@ -76,6 +94,7 @@ def live(
     preset: str | None,
     bitrate: str | None,
     keyframes: float,
+    pixel_format: str | None,
     container: str | None,
     overwrite: bool,
     allow_playlist: bool,
@@ -106,6 +125,7 @@ def live(
         preset=preset,
         bit_rate=None if bitrate is None else _bits(bitrate),
         key_frame_seconds=keyframes,
+        pixel_format=pixel_format,
         container=container,
         scene_threshold=chosen.pop("scene_threshold", None),
         overwrite=overwrite,
@@ -132,10 +152,11 @@ def _run(
     metrics: int | None,
 ) -> int:
     from ..stream import live as stream
-    from ..stream.live.metrics import serve_metrics
+    from ..stream.live.watching.metrics import serve_metrics
 
     console, clock = Console(stderr=True), stream.Clock()
     journal = stream.Journal(partial(_say, console), secrets)
+    log_to(_JournalHandler(journal))
     if source is None:
         opened: stream.LiveSource = stream.TrialSource(clock)
     else:
@@ -157,6 +178,18 @@ def _run(
         interrupted = session.run()
     journal.say(stream.in_words(session.status(), ended=True))
     return STOPPED if interrupted else 0
+
+
+class _JournalHandler(logging.Handler):
+    """Has what is logged said as events are: with the time, without keys."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("vsdeblur") or record.levelno >= logging.WARNING:
+            self._journal.say(record.getMessage())
 
 
 def _say(console: Console, line: str) -> None:

@@ -155,26 +155,26 @@ def _taps(
     there are, the kernel is as much wider.
     """
     wider = max(1.0, float(step))
-    positions = torch.arange(length, dtype=torch.float64) * float(step) + first
+    positions = np.arange(length) * float(step) + first
     taps = 2 * ceil(_KERNEL_RADIUS * wider)
-    start = torch.floor(positions - taps / 2) + 1
-    indices = start + torch.arange(taps, dtype=torch.float64)[:, None]
+    start = np.floor(positions - taps / 2) + 1
+    indices = start + np.arange(float(taps))[:, None]
     weights = _bicubic((indices - positions) / wider)
-    indices = torch.where(indices < 0, -1 - indices, indices)
-    indices = torch.where(indices >= count, 2 * count - 1 - indices, indices)
-    indices = indices.long().clamp(0, count - 1).to(device)
-    weights = (weights / weights.sum(0)).float().to(device)
+    indices = np.where(indices < 0, -1 - indices, indices)
+    indices = np.where(indices >= count, 2 * count - 1 - indices, indices)
+    indices = indices.astype(np.int64).clip(0, count - 1)
+    weights = (weights / weights.sum(0)).astype(np.float32)
     shape = (-1,) if dim == -1 else (-1, 1)
     return [
-        (index, weight.view(shape))
+        (torch.tensor(index, device=device), torch.tensor(weight.reshape(shape), device=device))
         for index, weight in zip(indices, weights, strict=True)
-        if weight.count_nonzero()
+        if weight.any()
     ]
 
 
-def _bicubic(distance: Tensor) -> Tensor:
+def _bicubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights of samples so far away, in samples (Keys 1981, with a = -0.5)."""
-    x = distance.abs()
+    x = np.abs(distance)
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return torch.where(x < 1, near, torch.where(x < _KERNEL_RADIUS, far, 0.0))
+    return np.where(x < 1, near, np.where(x < _KERNEL_RADIUS, far, 0.0))

@@ -124,14 +124,15 @@ def free_port():
 def write_stream(
     file, *, seconds=2, rate=30, size=(64, 48), start=0, sound=True, paced=False,
     container="mpegts", stop=None, gop=15, sound_codec="aac", codec="libx264",
+    tune="zerolatency", pix_fmt="yuv420p",
 ):  # fmt: skip
     """Write a clip whose frames are as bright as their number says, with a tone that follows it.
 
     `start` is the first time, in seconds.
     """
     with av.open(file, "w", format=container) as out:
-        video = out.add_stream(codec, rate=rate, options={"tune": "zerolatency"})
-        video.width, video.height, video.pix_fmt = *size, "yuv420p"
+        video = out.add_stream(codec, rate=rate, options={"tune": tune} if tune else {})
+        video.width, video.height, video.pix_fmt = *size, pix_fmt
         video.codec_context.gop_size = gop
         audio = out.add_stream(sound_codec, rate=48000) if sound else None
         heard, begun = 0, time.monotonic()
@@ -143,7 +144,7 @@ def write_stream(
                 heard += 1
             luma = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
             luma[: size[1]] = 32 + number % 180
-            frame = av.VideoFrame.from_ndarray(luma, format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(luma, format="yuv420p").reformat(format=pix_fmt)
             frame.pts = round((number / rate + start) * 90000)
             frame.time_base = Fraction(1, 90000)
             out.mux(video.encode(frame))
@@ -344,10 +345,11 @@ class Seen:
     sound: list
     """When packets of sound are heard."""
     sizes: list
+    formats: list
 
 
 def look_at(path):
-    times, numbers, sound, sizes = [], [], [], []
+    times, numbers, sound, sizes, formats = [], [], [], [], []
     with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.stream.type == "audio":
@@ -356,9 +358,11 @@ def look_at(path):
                 continue
             for frame in packet.decode():
                 times.append(float(frame.pts * frame.time_base))
-                numbers.append(round(float(frame.to_ndarray()[: frame.height].mean())) - 32)
+                luma = frame.reformat(format="yuv420p").to_ndarray()[: frame.height]
+                numbers.append(round(float(luma.mean())) - 32)
+                formats.append(frame.format.name)
                 sizes.append((frame.width, frame.height))
-    return Seen(times, numbers, sound, sizes)
+    return Seen(times, numbers, sound, sizes, formats)
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from vsdeblur.errors import OptionError, VideoError
-from vsdeblur.stream.live.addresses import Secrets, check_carried, read_keys
-from vsdeblur.stream.live.journal import Journal
+from vsdeblur.stream.live.ends.addresses import Secrets, check_carried, read_keys
+from vsdeblur.stream.live.watching.journal import Journal
 
 
 @pytest.mark.parametrize("given", ["rtmp://h/app/$STAGE_KEY", "rtmp://h/app/${STAGE_KEY}"])

@@ -4,13 +4,16 @@ import functools
 import http.server
 import os
 import threading
+from fractions import Fraction
 
 import pytest
+from stream.rtsp_server import rtsp_server
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream.live import TrialSource
 from vsdeblur.stream.live.clock import Clock
-from vsdeblur.stream.live.pauses import next_pause
+from vsdeblur.stream.live.ends.departures import Departures
+from vsdeblur.stream.live.ends.pauses import next_pause
 
 
 @pytest.fixture
@@ -65,6 +68,15 @@ def test_a_local_playlist_opens_nothing(live, make_stream, tmp_path):
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(VideoError, match="is a playlist"):
         live(tmp_path / "list.m3u8", tmp_path / "out.mkv").wait()
+
+
+def test_a_camera_that_speaks_rtsp(live, make_stream, tmp_path):
+    clip = make_stream(seconds=2)
+    with rtsp_server(clip) as address:
+        run = live(f"{address}/{clip.name}", tmp_path / "out.mkv", reconnect=0)
+        status = run.wait()
+    assert status.frames_in >= 57  # the server keeps the last packets
+    assert run.said(f"connected to {address}/{clip.name}: h264 64x48, aac")
 
 
 def test_named_pipes_on_both_sides(live, make_stream, seen, tmp_path):
@@ -138,3 +150,22 @@ def test_pauses_grow_with_the_time_it_is_away():
     assert pauses[0] < 0.5
     assert pauses[-1] == 10
     assert len(pauses) < 500
+
+
+def test_packets_leave_when_a_later_one_has_come():
+    departures = Departures()
+    departures.hold(Fraction(1), "a")
+    assert departures.gone(Fraction(1), single=False) == []
+    departures.hold(Fraction(2), "b")
+    assert departures.gone(Fraction(2), single=False) == ["a"]
+    assert departures.gone(Fraction(3), single=False) == ["b"]  # of sound
+    departures.hold(Fraction(5, 2), "c")
+    assert departures.gone(Fraction(5, 2), single=False) == ["c"]  # the sound is there already
+    departures.hold(Fraction(4), "d")
+    assert departures.rest() == ["d"]
+
+
+def test_packets_of_one_track_leave_at_once():
+    departures = Departures()
+    departures.hold(Fraction(1), "a")
+    assert departures.gone(Fraction(1), single=True) == ["a"]

@@ -8,13 +8,13 @@ import pytest
 
 from vsdeblur.stream.live.coder import CodedPicture
 from vsdeblur.stream.live.coding_stage import in_time
-from vsdeblur.stream.live.feed import Arrived, Lost, keep_recent
+from vsdeblur.stream.live.ends.feed import Arrived, Lost, keep_recent
+from vsdeblur.stream.live.ends.sender import Outgoing, Sender
 from vsdeblur.stream.live.frames import Window
 from vsdeblur.stream.live.job import Finished, Job, without_gone
-from vsdeblur.stream.live.meter import OutputMeter
 from vsdeblur.stream.live.queues import DropQueue
-from vsdeblur.stream.live.sender import Outgoing, Sender
 from vsdeblur.stream.live.settings import LiveOptions
+from vsdeblur.stream.live.watching.meter import OutputMeter
 
 
 @dataclass

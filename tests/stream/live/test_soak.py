@@ -21,10 +21,10 @@ import pytest
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream.live import Clock
-from vsdeblur.stream.live.sources import PipeEnd, open_bytes
-from vsdeblur.stream.live.target import PipeMouth
+from vsdeblur.stream.live.ends.pipes import PipeEnd, PipeMouth
+from vsdeblur.stream.live.ends.sources import open_bytes
 
-HOURS = float(os.environ.get("VSDEBLUR_SOAK_HOURS", "24"))
+HOURS = float(os.environ.get("VSDEBLUR_SOAK_HOURS", "2"))
 RATE, SOUND_RATE, LOOP = 2, 8000, 16
 """Frames and samples a second, and the seconds after which the same comes again: whole packets."""
 BETWEEN_FAULTS = 600

@@ -13,13 +13,13 @@ from live_stand_ins import Identity
 
 from vsdeblur.frames.luma import LumaCoding
 from vsdeblur.stream.coding import LumaFrames
-from vsdeblur.stream.live.addresses import Secrets
 from vsdeblur.stream.live.clock import Clock
+from vsdeblur.stream.live.ends.addresses import Secrets
 from vsdeblur.stream.live.frames import LiveFrame, Window
 from vsdeblur.stream.live.job import Job
-from vsdeblur.stream.live.journal import Journal
 from vsdeblur.stream.live.levels import PASSED, HalfSize, Level, LiveFilter
-from vsdeblur.stream.live.meter import Meter
+from vsdeblur.stream.live.watching.journal import Journal
+from vsdeblur.stream.live.watching.meter import Meter
 from vsdeblur.stream.live.worker import Worker
 
 

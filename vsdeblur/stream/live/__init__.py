@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from .addresses import Address, Secrets, read_keys
 from .clock import Clock
-from .journal import Journal
+from .ends.addresses import Address, Secrets, read_keys
+from .ends.sources import LiveSource, source_for
+from .ends.target import make_targets
+from .ends.trial_source import TrialSource
 from .levels import load_live_filter
-from .meter import LiveStatus
 from .session import LiveSession
 from .settings import LiveOptions
-from .sources import LiveSource, source_for
-from .status import StatusFile, in_words
-from .target import make_targets
-from .trial_source import TrialSource
+from .watching.journal import Journal
+from .watching.meter import LiveStatus
+from .watching.status import StatusFile, in_words
 
 __all__ = [
     "Address",

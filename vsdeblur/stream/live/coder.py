@@ -64,6 +64,7 @@ def stream_options(options: LiveOptions) -> StreamOptions:
         preset=preset,
         encoder_options=chosen | dict(options.encoder_options),
         scene_threshold=options.scene_threshold,
+        pixel_format=options.pixel_format,
         drop=True,
     )
 

@@ -9,13 +9,13 @@ from threading import Event
 
 from .clock import Clock
 from .coder import CodedPicture, LiveEncoder
+from .ends.sender import Outgoing, Sender
 from .form import Form
 from .job import Beside, Finished, Held, Job, LineItem
-from .journal import Journal
-from .meter import Meter
 from .queues import DropQueue
-from .sender import Outgoing, Sender
 from .settings import LiveOptions
+from .watching.journal import Journal
+from .watching.meter import Meter
 from .worker import Worker
 
 __all__ = ["CodingStage", "in_time"]

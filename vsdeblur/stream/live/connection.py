@@ -15,7 +15,7 @@ from ..facts import seconds_a_unit
 from ..packets import PacketReader, copy_of, is_sparse
 from ..pictures import PictureReader
 from ..timeline import Rising
-from .feed import Arrived, Opened
+from .ends.feed import Arrived, Opened
 from .frames import LiveFrame
 from .pacing import LiveTimeline
 

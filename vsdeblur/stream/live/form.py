@@ -16,18 +16,23 @@ from av.stream import Stream
 from ..coding import FrameCoding, frame_coding
 from ..encoder import encoder_named, working_format
 from ..facts import SourceFacts, facts_of, frame_rate
+from ..formats import plain_name
 from ..plan import Action, Plan, make_plan
 from ..settings import StreamOptions
 from ..timing import Timing
 from .connection import UNIT, Connection
 from .levels import LiveFilter
 
-__all__ = ["Form", "FormMaker", "shape_of"]
+__all__ = ["Form", "FormMaker"]
 
 _RATES = tuple(Fraction(rate) for rate in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120))
 _NEAR = Fraction(1, 50)
 """Share by which a measured rate may differ from a usual one that is meant."""
 _NTSC = Fraction(1000, 1001)
+_FOR_PLAYERS = frozenset({"flv", "hls", "rtsp"})
+"""Formats of outputs that are sent to viewers."""
+_PLAYED = "yuv420p"
+"""The pixel format that everybody's player takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +69,6 @@ class Form:
         return places
 
 
-def shape_of(frame: av.VideoFrame) -> tuple[object, ...]:
-    """What of a frame an encoder is set up for."""
-    return (
-        frame.width,
-        frame.height,
-        frame.format.name,
-        frame.color_range,
-        frame.colorspace,
-        frame.color_primaries,
-        frame.color_trc,
-    )
-
-
 class FormMaker:
     """Makes forms.
 
@@ -104,7 +96,7 @@ class FormMaker:
         """
         facts = facts_of(connection.container, connection.stream, first)
         facts = replace(facts, time_base=UNIT, frame_rate=_usual(frame_rate(connection.stream)))
-        chosen = working_format(facts, self._options, self._codec)
+        chosen = working_format(facts, self._options_for(facts), self._codec)
         return Form(
             facts=facts,
             working_format=chosen,
@@ -116,6 +108,13 @@ class FormMaker:
                 for container in dict.fromkeys(self._containers)
             },
         )
+
+    def _options_for(self, facts: SourceFacts) -> StreamOptions:
+        """How pictures are encoded: those that browsers and boxes are to play, as they can."""
+        plays = plain_name(facts.pixel_format) in (_PLAYED, "nv12")
+        if self._options.pixel_format or plays or not _FOR_PLAYERS.intersection(self._containers):
+            return self._options
+        return replace(self._options, pixel_format=_PLAYED)
 
     def lines(self, form: Form) -> list[str]:
         """What is not simply copied, a line for each track."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from fractions import Fraction
 from threading import Event
 
 from ...errors import VideoError
-from ..account import clock_time
 from ..formats import convert_frame
-from ..paths import check_size
 from .clock import Clock
 from .connection import BesidePacket, Connection
-from .feed import Arrived, Feed, FeedItem, Lost, Opened
-from .form import Form, FormMaker, shape_of
+from .ends.feed import Arrived, Feed, FeedItem, Lost, Opened
+from .ends.sources import STALL_SECONDS
+from .form import Form
+from .form_keeper import FormKeeper
 from .frames import LiveFrame, LiveWindows, Window
 from .job import Beside, Finished, Held, Job, LineItem
-from .journal import Journal
-from .meter import Meter
 from .queues import DropQueue
-from .sources import STALL_SECONDS
+from .watching.journal import Journal
+from .watching.meter import Meter
 from .worker import Worker
 
 __all__ = ["Intake"]
@@ -31,6 +31,8 @@ _HOLD_FRAMES = 3
 _CATCH_UP_SECONDS = 0.5
 """How long frames may come too late before the source is taken to have paused."""
 _TICK_SECONDS = 0.02
+_EARLY = 1000
+"""Packets beside the pictures that are kept until the first one is decoded."""
 _LEAST_INTERVAL, _MOST_INTERVAL = Fraction(1, 240), Fraction(1)
 
 
@@ -42,7 +44,7 @@ class Intake:
         queue: What it has read.
         line: Where things go, in order.
         worker: Restores frames.
-        maker: Makes forms.
+        forms: Knows what the stream is made of.
         scene_threshold: See `StreamOptions`.
         radius: Neighbours on each side that a frame is restored from.
         clock: The run's.
@@ -57,7 +59,7 @@ class Intake:
         queue: DropQueue[FeedItem],
         line: DropQueue[LineItem],
         worker: Worker,
-        maker: FormMaker,
+        forms: FormKeeper,
         *,
         scene_threshold: float | None,
         radius: int,
@@ -67,20 +69,17 @@ class Intake:
         stop: Event,
     ) -> None:
         self._feed, self._queue, self._line, self._worker = feed, queue, line, worker
-        self._maker, self._threshold = maker, scene_threshold
+        self._forms, self._threshold = forms, scene_threshold
         self._clock, self._journal, self._meter, self._stop = clock, journal, meter, stop
         self._windows = LiveWindows(radius)
         self._connection: Connection | None = None
-        self._form: Form | None = None
-        self._shape: tuple[object, ...] = ()
-        self._fitted: Connection | None = None  # whose tracks the form's are
-        self._places: dict[int, int] = {}
         self._last: LiveFrame | None = None
         self._shown = Fraction(-1)  # the time given out last, held frames too
         self._picture_at = self._heard_at = 0.0
         self._late_since: float | None = None
         self._holding = False
         self._gap = False
+        self._early: deque[BesidePacket] = deque(maxlen=_EARLY)  # before the first picture
         self.failure: VideoError | None = None
         """Why the source has ended, if that is an error."""
 
@@ -101,7 +100,7 @@ class Intake:
                 case Lost():
                     self._disconnect()
                     if item.final:
-                        if item.failed and self._form is None:
+                        if item.failed and self._forms.form is None:
                             self.failure = VideoError(item.why)
                         break
                 case None:
@@ -110,6 +109,11 @@ class Intake:
             self._watch()
         self._flush(self._clock.now())
         self._line.put(Finished())
+
+    def close(self) -> None:
+        """Say good-bye to the source; nobody may read it any more."""
+        if self._connection is not None:
+            self._connection.container.close()
 
     def _connect(self, opened: Opened) -> None:
         self._picture_at = self._clock.now()
@@ -152,9 +156,15 @@ class Intake:
         for item in items:
             if isinstance(item, LiveFrame):
                 self._put_frame(item, connection)
-            elif self._form is not None and item.index in self._places:
-                place = self._places[item.index]
-                self._line.put(Beside(item, place, self._clock.now()))
+            elif self._forms.form is None:
+                self._early.append(item)
+            else:
+                self._put_beside(item)
+
+    def _put_beside(self, packet: BesidePacket) -> None:
+        place = self._forms.places.get(packet.index)
+        if place is not None:
+            self._line.put(Beside(packet, place, self._clock.now()))
 
     def _put_frame(self, frame: LiveFrame, connection: Connection) -> None:
         self._meter.frames_in += 1
@@ -167,9 +177,9 @@ class Intake:
             self._journal.say(f"input: pictures again after {away:.1f} s")
             self._holding = False
         self._fit(frame, connection)
-        assert self._form is not None
-        frame.frame = convert_frame(frame.frame, self._form.working_format)
-        frame.starts_scene = self._starts_scene(frame, self._form)
+        form = self._form
+        frame.frame = convert_frame(frame.frame, form.working_format)
+        frame.starts_scene = self._starts_scene(frame, form)
         self._measure(frame)
         self._last, self._shown = frame, frame.time
         self._put_windows(self._windows.push(frame))
@@ -191,32 +201,15 @@ class Intake:
         return True
 
     def _fit(self, frame: LiveFrame, connection: Connection) -> None:
-        """Make another form if this frame, or its connection, does not fit the one there is."""
-        shape = shape_of(frame.frame)
-        if self._form is not None and shape == self._shape and connection is self._fitted:
+        """Begin another form if this frame, or its connection, does not fit the one there is."""
+        if self._forms.fits(frame, connection):
             return
-        if self._form is not None and shape == self._shape:
-            places = self._form.places(connection)
-            if places is not None:
-                self._places, self._fitted = places, connection
-                return
-        check_size(self._feed.shown, frame.frame.width, frame.frame.height)
         self._flush(self._clock.now())
-        form = self._maker.make(connection, frame.frame)
-        self._say_form(form, frame.time)
-        self._form, self._shape, self._fitted = form, shape, connection
-        self._places = {index: index for index in form.tracks}
+        form = self._forms.begin(frame, connection)
         self._worker.begin(form)
         self._line.put(form)
-
-    def _say_form(self, form: Form, time: Fraction) -> None:
-        facts = form.facts
-        if self._form is not None:
-            self._journal.say(
-                f"input: pictures are now {facts.width}x{facts.height}, from {clock_time(time)} on"
-            )
-        for line in self._maker.lines(form):
-            self._journal.say(line)
+        while self._early:
+            self._put_beside(self._early.popleft())
 
     def _starts_scene(self, frame: LiveFrame, form: Form) -> bool:
         before = self._windows.last
@@ -227,7 +220,6 @@ class Intake:
         return float(difference) * luma.span / ((1 << luma.bits) - 1) >= self._threshold
 
     def _put_windows(self, windows: Iterable[Window]) -> None:
-        assert self._form is not None
         for window in windows:
             job = Job(window, self._form, self._worker.deadline(window, self._form))
             self._line.put(job)
@@ -235,7 +227,7 @@ class Intake:
 
     def _flush(self, now: float) -> None:
         """Let the last frames go without those that would have followed."""
-        if self._form is not None:
+        if self._forms.form is not None:
             self._put_windows(self._windows.flush(now))
 
     def _measure(self, frame: LiveFrame) -> None:
@@ -244,8 +236,13 @@ class Intake:
             if _LEAST_INTERVAL <= step <= _MOST_INTERVAL:
                 self._worker.note_interval(float(step))
 
+    @property
+    def _form(self) -> Form:
+        """What the stream is made of; there is something once a frame has come."""
+        assert self._forms.form is not None
+        return self._forms.form
+
     def _interval(self) -> Fraction:
-        assert self._form is not None
         return 1 / self._form.facts.frame_rate
 
     def _watch(self) -> None:
@@ -254,7 +251,7 @@ class Intake:
         if self._connection is not None and now - self._picture_at > STALL_SECONDS * 2:
             self._picture_at = now
             self._feed.reopen.set()
-        if self._last is None or self._form is None:
+        if self._last is None:
             return
         if now - self._heard_at <= max(_HOLD_SECONDS, float(_HOLD_FRAMES * self._interval())):
             return

@@ -11,19 +11,20 @@ from ...errors import VideoError
 from .clock import Clock
 from .coder import stream_options, usual_bits
 from .coding_stage import CodingStage, in_time
-from .feed import Feed, FeedItem, keep_recent
+from .ends.feed import Feed, FeedItem, keep_recent
+from .ends.sender import Sender
+from .ends.sources import LiveSource
+from .ends.target import LiveTarget
 from .form import FormMaker
+from .form_keeper import FormKeeper
 from .intake import Intake
 from .job import Finished, LineItem
-from .journal import Journal
 from .levels import LiveFilter
-from .meter import LiveStatus, Meter, OutputMeter
 from .policy import PolicyRules
 from .queues import DropQueue
-from .sender import Sender
 from .settings import LiveOptions
-from .sources import LiveSource
-from .target import LiveTarget
+from .watching.journal import Journal
+from .watching.meter import LiveStatus, Meter, OutputMeter
 from .worker import Worker
 
 __all__ = ["LiveSession"]
@@ -89,12 +90,13 @@ class LiveSession:
         )
         self._feed = Feed(source, self._queue, clock, journal, self._meter, options, self._stop)
         containers = [target.container for target in targets]
+        maker = FormMaker(chosen, stream_options(options), containers)
         self._intake = Intake(
             self._feed,
             self._queue,
             self._line,
             self._worker,
-            FormMaker(chosen, stream_options(options), containers),
+            FormKeeper(maker, source.shown, journal),
             scene_threshold=options.scene_threshold,
             radius=chosen.radius,
             clock=clock,
@@ -191,3 +193,5 @@ class LiveSession:
             sender.put(Finished())
         for thread in threads:
             thread.join(max(0.0, until - monotonic()))
+        if not any(thread.is_alive() for thread in threads[:2]):
+            self._intake.close()

@@ -29,6 +29,9 @@ class LiveOptions:
     """Bits a second of the video; None = by the size and rate of the pictures."""
     key_frame_seconds: float = 2.0
     """Between key frames: how long a new viewer waits at most."""
+    pixel_format: str | None = None
+    """FFmpeg's name of the pixel format; None = the source's, or where viewers' players take the
+    output, the one that those play."""
     encoder_options: Mapping[str, str] = field(default_factory=dict)
     """Further options of the encoder; they win over the fields above."""
     container: str | None = None

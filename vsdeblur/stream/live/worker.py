@@ -13,17 +13,18 @@ import torch
 from torch import Tensor
 
 from ...errors import first_line
+from ...frames.device_streams import DeviceStreams
 from ...runtime.host import frame_done, num_threads
 from ..formats import convert_frame
 from .clock import Clock
 from .form import Form
 from .frames import Window
 from .job import Job, Planes, without_gone
-from .journal import Journal
 from .levels import LiveFilter
-from .meter import Meter
 from .policy import PolicyRules, PolicyState, Sample, after_sample, first_state, probe_level
 from .queues import DropQueue
+from .watching.journal import Journal
+from .watching.meter import Meter
 
 __all__ = ["Worker"]
 
@@ -37,7 +38,8 @@ _RESERVE_SHARE, _RESERVE_SECONDS = 0.1, 0.02
 """Of the bound on latency, and beyond it, kept for encoding and sending."""
 _SMOOTH = 0.1
 _FADE = 0.99
-_NICENESS = 10
+_GIVES_WAY = 3
+"""Steps of priority by which restoring is behind; each takes a fifth of the time of a busy core."""
 _FAILED_LOAD = 4.0
 """What a frame counts as that failed."""
 
@@ -66,6 +68,7 @@ class Worker:
         rules: PolicyRules | None = None,
     ) -> None:
         self._levels, self._radius = chosen.levels, chosen.radius
+        self._streams = DeviceStreams(chosen.device)
         self._bound, self._clock = bound, clock
         self._journal, self._meter, self._stop = journal, meter, stop
         self._rules = rules or PolicyRules()
@@ -106,7 +109,7 @@ class Worker:
     def run(self) -> None:
         """Work until it is stopped."""
         _give_way()
-        with num_threads(self._cores):
+        with self._streams.computing(), num_threads(self._cores):
             while not self._stop.is_set():
                 item = self._queue.get(_WAIT_SECONDS)
                 if isinstance(item, Form):
@@ -219,4 +222,6 @@ def _give_way() -> None:
         sys.platform == "linux"
     ):  # where a thread has a priority of its own, which those it makes take
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
+            thread = get_native_id()
+            own = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, own + _GIVES_WAY)

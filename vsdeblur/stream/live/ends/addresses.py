@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ...errors import OptionError, VideoError
-from ..source import is_address
+from ....errors import OptionError, VideoError
+from ...source import is_address
 
 __all__ = ["Address", "Secrets", "check_carried", "read_keys", "scheme_of"]
 

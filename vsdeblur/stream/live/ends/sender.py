@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event, Thread
 
-from ...errors import VideoError
-from ..encoder import encoder_named
-from .clock import Clock
-from .coder import CodedPicture
-from .connection import UNIT
-from .form import Form
-from .job import Beside, Finished
-from .journal import Journal
+from ....errors import VideoError
+from ...encoder import encoder_named
+from ..clock import Clock
+from ..coder import CodedPicture
+from ..connection import UNIT
+from ..form import Form
+from ..job import Beside, Finished
+from ..queues import DropQueue
+from ..settings import LiveOptions
+from ..watching.journal import Journal
+from ..watching.meter import OutputMeter
+from .departures import Departures
 from .live_writer import LiveWriter
-from .meter import OutputMeter
 from .pauses import next_pause
-from .queues import DropQueue
-from .settings import LiveOptions
 from .target import LiveTarget
 
 __all__ = ["Outgoing", "Sender", "SenderItem"]
@@ -93,8 +94,7 @@ class Sender:
         self._asked = False
         self._said = ""
         self._said_slow_at = float("-inf")
-        self._leaving: list[tuple[Fraction, Outgoing, Fraction]] = []
-        self._ahead = Fraction(-1)
+        self._departures: Departures[tuple[Outgoing, Fraction]] = Departures()
         self._early: deque[Beside] = deque(maxlen=_EARLY)
         self.ended = Event()
         """Set when nothing more is sent."""
@@ -158,7 +158,7 @@ class Sender:
             return
         now = self._clock.now()
         self._meter.note_bytes(now, len(item.coded.data))
-        self._leaving.append((item.coded.dts * UNIT, item, shown))
+        self._departures.hold(item.coded.dts * UNIT, (item, shown))
         self._note_left(item.coded.dts * UNIT, now)
         self._connected(now)
         early, self._early = list(self._early), deque(maxlen=_EARLY)
@@ -198,8 +198,7 @@ class Sender:
 
     def _open(self) -> None:
         assert self._form is not None
-        self._leaving.clear()
-        self._ahead = Fraction(-1)
+        self._departures = Departures()
         self._opened_at = self._clock.now()
         self._writer = LiveWriter(
             self._target,
@@ -247,30 +246,18 @@ class Sender:
         self._try_at = now + next_pause(away)
 
     def _note_left(self, time: Fraction, now: float) -> None:
-        """A packet of this time was given to the muxer, which lets those go that are before it.
-
-        It holds a packet until it has one of each track, or a later one: see
-        ff_interleave_packet_per_dts in FFmpeg.
-        """
-        self._ahead = max(self._ahead, time)
-        single = self._writer is not None and self._writer.single
-        gone = [e for e in self._leaving if single or e[0] < self._ahead]
-        if gone:
-            self._leaving = [e for e in self._leaving if e not in gone]
-        for entry in gone:
-            self._departed(entry, now)
+        """A packet of this time was given to the muxer, which lets others go for it."""
+        assert self._writer is not None
+        for item, shown in self._departures.gone(time, single=self._writer.single):
+            self._departed(item, shown, now)
 
     def _all_left(self) -> None:
         now = self._clock.now()
-        for entry in self._leaving:
-            self._departed(entry, now)
-        self._leaving.clear()
+        for item, shown in self._departures.rest():
+            self._departed(item, shown, now)
 
-    def _departed(self, entry: tuple[Fraction, Outgoing, Fraction], now: float) -> None:
-        _, item, shown = entry
-        shift = item.shift
-        if shift is not None:
-            shift += shown - item.time
+    def _departed(self, item: Outgoing, shown: Fraction, now: float) -> None:
+        shift = None if item.shift is None else item.shift + shown - item.time
         self._meter.note_frame(item.ready, now, shift)
 
     def _too_old(self, items: deque[SenderItem]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from ...errors import OptionError
+from ....errors import OptionError
 from .meter import LiveStatus
 
 __all__ = ["StatusFile", "as_json", "in_words"]

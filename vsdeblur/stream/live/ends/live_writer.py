@@ -12,18 +12,18 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-from ...errors import VideoError
-from ..audio import EncodedAudio
-from ..conversion import Conversion, add_conversion
-from ..facts import seconds_a_unit
-from ..plan import Action
-from ..source import one_line
-from ..tracks import copy_description, copy_track
-from .clock import Clock
-from .coder import CodedPicture
-from .connection import UNIT
-from .form import Form
-from .job import Beside
+from ....errors import VideoError
+from ...audio import EncodedAudio
+from ...conversion import Conversion, add_conversion
+from ...facts import seconds_a_unit
+from ...plan import Action
+from ...source import one_line
+from ...tracks import copy_description, copy_track
+from ..clock import Clock
+from ..coder import CodedPicture
+from ..connection import UNIT
+from ..form import Form
+from ..job import Beside
 from .target import LiveTarget
 
 __all__ = ["LiveWriter"]

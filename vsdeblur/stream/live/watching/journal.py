@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 
-from .addresses import Secrets
+from ..ends.addresses import Secrets
 
 __all__ = ["Journal"]
 

@@ -17,9 +17,9 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from .clock import Clock
-from .sources import PipeEnd, open_bytes
-from .target import PipeMouth
+from ..clock import Clock
+from .pipes import PipeEnd, PipeMouth
+from .sources import open_bytes
 
 __all__ = ["TrialSource"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...errors import OptionError
+from ....errors import OptionError
 from .meter import LiveStatus, OutputStatus
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from ...errors import VideoError
-from ..facts import picture_track, seconds_a_unit
-from ..source import one_line
-from .clock import Clock
-from .journal import Journal
-from .meter import Meter
+from ....errors import VideoError
+from ...facts import picture_track, seconds_a_unit
+from ...source import one_line
+from ..clock import Clock
+from ..queues import DropQueue
+from ..settings import LiveOptions
+from ..watching.journal import Journal
+from ..watching.meter import Meter
 from .pauses import next_pause
-from .queues import DropQueue
-from .settings import LiveOptions
 from .sources import LiveSource, NoAnswerError
 
 __all__ = ["Arrived", "Feed", "FeedItem", "Lost", "Opened", "keep_recent"]
@@ -29,6 +29,9 @@ _FAILURES = 64
 _MOST_SECONDS, _MOST_BYTES = 2.0, 64 << 20
 """What may wait to be decoded."""
 _LEAP_SECONDS = 10.0
+"""Seconds between a packet and its turn from which its clock is taken to have jumped."""
+_STEADY_SECONDS = 10.0
+"""How long a connection lasts that is worth its name."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,23 @@ class Feed:
 
     def run(self) -> None:
         """Read until it is stopped, or the source has ended for good."""
+        unsteady_since: float | None = None
         while not self._stop.is_set():
-            lost = self._connected() or self._read()
+            lost = self._connected()
+            begun = self._clock.now()
+            lost = lost or self._read()
             if self._stop.is_set() or lost is None:
                 return
             self._queue.put(lost)
             if lost.final:
                 return
+            now = self._clock.now()
+            if now - begun > _STEADY_SECONDS:
+                unsteady_since = None
+                continue
+            # Whoever answers and hangs up again and again is not called without a pause.
+            unsteady_since = begun if unsteady_since is None else unsteady_since
+            self._clock.wait(self._stop, next_pause(now - unsteady_since))
 
     def _connected(self) -> Lost | None:
         """Open a connection, however often that takes; None = there is one, or it was stopped."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -11,13 +10,14 @@ from typing import Protocol
 import av
 from av.container import InputContainer
 
-from ...errors import OptionError, VideoError
-from ..source import is_pipe, one_line, open_source, single_formats
+from ....errors import OptionError, VideoError
+from ...source import is_pipe, one_line, open_source, single_formats
+from ..clock import Clock
+from ..settings import LiveOptions
 from .addresses import Address, check_carried
-from .clock import Clock
-from .settings import LiveOptions
+from .pipes import PipeEnd
 
-__all__ = ["LiveSource", "NoAnswerError", "PipeEnd", "open_bytes", "source_for"]
+__all__ = ["LiveSource", "NoAnswerError", "open_bytes", "source_for"]
 
 OPEN_SECONDS = 10.0
 """How long an end may take to answer, and to say what it sends."""
@@ -175,51 +175,6 @@ class _PipeSource:
     def close(self) -> None:
         """See `LiveSource.close`."""
         self._closed.set()
-
-
-class PipeEnd:
-    """The reading end of a pipe, as a file; a read can be called off. It closes itself at its end.
-
-    Args:
-        descriptor: Of the pipe; it becomes this object's.
-        closed: Once it is set, the pipe is at its end.
-    """
-
-    _WAKE_SECONDS = 0.1
-
-    def __init__(self, descriptor: int, closed: Event) -> None:
-        self._descriptor: int | None = descriptor
-        self._closed = closed
-        self._begun = False
-
-    def read(self, size: int) -> bytes:
-        """What has come, `size` bytes at most; empty at the end."""
-        while self._descriptor is not None and not self._closed.is_set():
-            ready, _, _ = select.select([self._descriptor], [], [], self._WAKE_SECONDS)
-            if not ready:
-                continue
-            try:
-                data = os.read(self._descriptor, size)
-            except BlockingIOError:
-                continue
-            if data:
-                self._begun = True
-                return data
-            if self._begun:
-                break
-            # A named pipe that nobody has written to yet is at its end all the time.
-            self._closed.wait(self._WAKE_SECONDS)
-        self.close()
-        return b""
-
-    def close(self) -> None:
-        """Close the pipe."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def open_bytes(end: PipeEnd, shown: str) -> InputContainer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,17 +15,18 @@ from typing import Any
 import av
 from av.container import OutputContainer
 
-from ...errors import OptionError, VideoError
-from ..containers import container_of
-from ..encoder import encoder_named
-from ..outlet import check_streamable
-from ..paths import check_paths, free_name, is_stream
-from ..source import one_line, protocols_for
+from ....errors import OptionError, VideoError
+from ...containers import container_of
+from ...encoder import encoder_named
+from ...outlet import check_streamable
+from ...paths import check_paths, free_name, is_stream
+from ...source import one_line, protocols_for
+from ..clock import Clock
+from ..settings import LiveOptions
 from .addresses import Address, check_carried
-from .clock import Clock
-from .settings import LiveOptions
+from .pipes import PipeMouth
 
-__all__ = ["LiveTarget", "PipeMouth", "make_targets"]
+__all__ = ["LiveTarget", "make_targets"]
 
 OPEN_SECONDS = 5.0
 """How long the other end may take to answer."""
@@ -238,37 +238,3 @@ def _descriptor(name: str) -> int:
     except OSError as error:
         said = "nobody reads it" if error.errno == errno.ENXIO else error.strerror
         raise VideoError(f"cannot write {name}: {said}") from error
-
-
-class PipeMouth:
-    """The writing end of a pipe, as a file; a write that nobody takes can be called off.
-
-    Args:
-        descriptor: Of the pipe; it becomes this object's.
-        stop: Calls writes off that have to wait.
-    """
-
-    _PIECE = 4096  # what a pipe takes whole if it says that it takes anything
-    _WAKE_SECONDS = 0.1
-
-    def __init__(self, descriptor: int, stop: Event) -> None:
-        self._descriptor, self._stop = descriptor, stop
-
-    def write(self, data: bytes) -> int:
-        """Write all of it, waiting for whoever reads it.
-
-        Raises:
-            OSError: Nobody does any more.
-        """
-        view = memoryview(data)
-        done = 0
-        while done < len(view):
-            while not select.select([], [self._descriptor], [], self._WAKE_SECONDS)[1]:
-                if self._stop.is_set():
-                    raise TimeoutError("nobody reads it")
-            done += os.write(self._descriptor, view[done : done + self._PIECE])
-        return done
-
-    def close(self) -> None:
-        """Close the pipe."""
-        os.close(self._descriptor)

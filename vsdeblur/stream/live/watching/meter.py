@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from threading import Lock
 
-from .clock import Clock
+from ..clock import Clock
 
 __all__ = ["LiveStatus", "Meter", "OutputMeter", "OutputStatus"]
 
