@@ -145,6 +145,7 @@ def restore(
         scene_threshold=threshold,
         part=asked.part,
         resume=asked.noted(settings),
+        input_rate=asked.rate,
         settings=settings if settings_tag else None,
     )
     if dry_run:

@@ -20,7 +20,7 @@ from .settings import StreamOptions
 from .timing import Timing
 from .trial import takes_conversion, takes_copy
 
-__all__ = ["Action", "Plan", "TrackPlan", "make_plan"]
+__all__ = ["Action", "Plan", "TrackPlan", "make_plan", "plan_pictures"]
 
 _TEXT_FORMS = ("mov_text", "srt", "webvtt", "ass")
 _AVI_SOUND = frozenset({"mp2", "mp3", "ac3", "aac", "wmav1", "wmav2"})
@@ -96,6 +96,20 @@ def make_plan(reader: Reader, container: str, options: StreamOptions, timing: Ti
             planned = _given_up(planned, source, samples, container, options)
         tracks.append(planned)
     return Plan(container, tuple(tracks))
+
+
+def plan_pictures(reader: Reader) -> Plan:
+    """What becomes of each track where frames become pictures: all but them is left out."""
+    tracks = [
+        TrackPlan(
+            index=source.index, kind=source.type, codec=_codec_name(source), action=Action.DROP,
+            reason="pictures hold no other tracks",
+        )
+        for source in reader.container.streams
+    ]  # fmt: skip
+    index = reader.stream.index
+    tracks[index] = replace(tracks[index], action=Action.RESTORE, reason="")
+    return Plan("image2", tuple(tracks))
 
 
 def _planned(
