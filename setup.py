@@ -38,6 +38,11 @@ EXPORT = ["onnx>=1.18", "onnxscript>=0.7"]
 TRT_RTX = ["tensorrt-rtx>=1.6", *EXPORT]
 # Torch-TensorRT, for all NVIDIA cards, holds PyTorch at the version that it was made for.
 TRT = ["torch-tensorrt>=2.13"]
+# OpenVINO runs networks on CPUs and on Intel's graphics and neural processors. It is no plain
+# dependency: it is 60 MB, and the first start of each model exports and times it for seconds.
+OPENVINO = ["openvino>=2025.2", *EXPORT]
+# Live streams tell Prometheus how they do.
+METRICS = ["prometheus-client>=0.20"]
 PERCEPTUAL = ["torchvision>=0.26"]
 DEMO = ["scikit-image>=0.25", "vapoursynth-bestsource>=15"]
 
@@ -86,13 +91,16 @@ setup(
         "export": EXPORT,
         "trt-rtx": TRT_RTX,
         "trt": TRT,
+        "openvino": OPENVINO,
         "perceptual": PERCEPTUAL,
+        "metrics": METRICS,
         "heif": ["pillow-heif>=1.0"],
         "dev": [
             *TRAIN,
             *EVALUATE,
             *DEMO,
             *TRT_RTX,
+            *METRICS,
             "onnxruntime>=1.22",
             "pytest>=8",
             "playwright>=1.50",

@@ -106,7 +106,9 @@ def test_recipes_for_a_card_differ_in_what_is_said(run, on_card, tmp_path):
     assert [stage.stage for stage in given] == list(run.stages or [s.stage for s in plain])
     for stage in given:
         (same,) = [each for each in plain if each.stage == stage.stage]
-        expected = same.as_dict() | (dict(run.on_card) if on_card else {})
+        expected = same.as_dict()
+        for name, value in run.on_card.items() if on_card else ():
+            expected[name] = expected[name] | value if isinstance(value, dict) else value
         assert stage.as_dict() == expected
 
 

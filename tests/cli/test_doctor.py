@@ -4,7 +4,10 @@ import torch
 
 from vsdeblur.cli import doctor
 from vsdeblur.runtime import compile as compile_module
+from vsdeblur.runtime.backends.engine_cache import EngineCache
+from vsdeblur.runtime.backends.openvino import openvino_obstacle
 from vsdeblur.runtime.compile import BACKENDS, Choice
+from vsdeblur.runtime.timing import timing_versions
 
 
 def found(check):
@@ -32,8 +35,24 @@ def test_every_backend_is_spoken_of():
         *(f"backend {name}" for name in BACKENDS if name != taken),
     }
     if not torch.cuda.is_available():
-        assert taken == "eager"
+        can_openvino = openvino_obstacle(torch.device("cpu"), torch.float32) is None
+        assert taken == ("openvino" if can_openvino else "eager")
         assert "GPU" in found_checks["backend tensorrt"].found
+
+
+def test_it_says_what_auto_measured_here(monkeypatch, tmp_path):
+    monkeypatch.setenv("VSDEBLUR_CACHE", str(tmp_path))
+
+    def keep(network, **versions):
+        key = {"backend": "timing", "network": network, "precision": "bfloat16", **versions}
+        took = '{"openvino": 80.5, "eager": 73.25}'
+        EngineCache().get(network, key, ".timing", lambda path: path.write_text(took))
+
+    keep("dblrgan-fast", **timing_versions())
+    keep("dblrgan-old", **timing_versions() | {"torch": "1.0"})
+    (check,) = found(doctor._timings).values()
+    assert check.part == "timed dblrgan-fast"
+    assert check.found == "eager 73.25 ms, openvino 80.5 ms a frame in bfloat16"
 
 
 def test_it_says_where_engines_are_and_which_are_damaged(monkeypatch, tmp_path):

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from vsdeblur.cli.main import app, main
-from vsdeblur.cli.option_groups import FURTHER, sections_of
+from vsdeblur.cli.option_groups import FURTHER, FilterOption, GroupedCommand, sections_of
 from vsdeblur.manifest import load_manifest
 
 GROUPED = [name for name, command in app.commands.items() if getattr(command, "groups", None)]
@@ -48,6 +48,30 @@ def test_a_filters_own_options_are_in_its_section_alone(sections):
     for name, facts in load_manifest().filters.items():
         own = {f"--{p.name.replace('_', '-')}" for p in facts.own_parameters}
         assert own <= set(sections[f"Options of {name}"]) | set(sections["All filters"])
+
+
+def test_what_some_filters_have_is_told_by_each_of_them():
+    parameters = {
+        "blend": {"dblrgan": "How much.", "brmr": "How much."},
+        "everywhere": dict.fromkeys(load_manifest().filters, "The same."),
+    }
+
+    @click.command(cls=GroupedCommand, groups={"All filters": ("--everywhere",)})
+    def command(**given):
+        """Do nothing."""
+
+    for name, texts in parameters.items():
+        others = len(texts) < len(load_manifest().filters)
+        option = FilterOption([f"--{name}"], metavar="FLOAT", texts=texts, others=others)
+        command.params.append(option)
+    with click.Context(command) as context:
+        titles = {
+            section.title: [row.name.split()[0] for row in section.rows]
+            for section in sections_of(command, context)
+        }
+    assert titles["All filters"] == ["--everywhere"]
+    assert titles["Options of dblrgan"] == titles["Options of brmr"] == ["--blend"]
+    assert "Options of sequence" not in titles
 
 
 def test_what_differs_by_filter_is_told_by_filter(capsys):

@@ -158,7 +158,8 @@ def test_a_model_that_the_filter_does_not_have_is_refused(refusal, name, model):
         ),
         (
             {"backend": "onnx"},
-            "unknown backend 'onnx'; choose one of: auto, tensorrt_rtx, tensorrt, eager, inductor",
+            "unknown backend 'onnx'; choose one of: auto, tensorrt_rtx, tensorrt, openvino, eager, "
+            "inductor, openvino:GPU, openvino:NPU",
         ),
         *[
             (

@@ -25,8 +25,8 @@ def test_an_option_that_is_not_allowed_is_refused(refusal, options, text):
 
 def test_a_clip_that_would_become_too_long_is_refused(refusal, gray):
     assert refusal("sequence", gray(length=10**8), depth=2) == (
-        "clip must have at most 51130563 frames for depth 2, got 100000000; cut it, or use a "
-        "smaller depth"
+        "clip must have at most 51130563 frames to give 42 of each, got 100000000; cut it, "
+        "or use a smaller depth"
     )
 
 

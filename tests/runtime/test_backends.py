@@ -32,8 +32,10 @@ places = pytest.mark.parametrize(
 )
 # It compiles for a minute, and Python 3.13.0 makes PyTorch warn.
 INDUCTOR = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Guards may run slower")]
+# Each network is exported for seconds.
+MARKS = {"inductor": INDUCTOR, "openvino": pytest.mark.slow}
 backends = pytest.mark.parametrize(
-    "backend", [pytest.param(b, marks=INDUCTOR if b == "inductor" else ()) for b in BACKENDS]
+    "backend", [pytest.param(b, marks=MARKS.get(b, ())) for b in BACKENDS]
 )
 
 
@@ -67,7 +69,8 @@ def test_a_backend_gives_what_the_network_gives_at_any_size(compiled, backend, d
     for shape in ((1, channels, 32, 24), (2, channels, 16, 40), (1, channels, 32, 24)):
         frames = torch.rand(shape)
         result = network(frames.to(device))
-        assert result.dtype == (torch.float32 if name in FLOAT32_OUT else dtype)
+        gives_float32 = name in FLOAT32_OUT or backend.startswith("openvino")
+        assert result.dtype == (torch.float32 if gives_float32 else dtype)
         assert result.device == device
         assert not result.requires_grad
         assert_close(result, module(frames), dtype)
@@ -112,7 +115,8 @@ def test_an_unknown_backend_is_refused(cache, make_source):
     with pytest.raises(OptionError) as error:
         compile_network(make_source(), "onnx", CPU, torch.float32, cache)
     assert str(error.value) == (
-        "unknown backend 'onnx'; choose one of: auto, tensorrt_rtx, tensorrt, eager, inductor"
+        "unknown backend 'onnx'; choose one of: auto, tensorrt_rtx, tensorrt, openvino, eager, "
+        "inductor, openvino:GPU, openvino:NPU"
     )
 
 

@@ -92,7 +92,7 @@ def test_text_that_no_form_of_fits_is_refused(tmp_path, clip, write_clip, make_r
     words = tmp_path / "words.srt"
     words.write_text("1\n00:00:00,040 --> 00:00:00,200\nBonjour\n\n", encoding="utf-8")
     source = write_clip(tmp_path / "in.mkv", subtitles=words)
-    with pytest.raises(VideoError, match=r"\(srt\) cannot be stored in mpegts; write \.mkv"):
+    with pytest.raises(VideoError, match=r"\(srt, fra\) cannot be stored in mpegts; write \.mkv"):
         restore_file(source, tmp_path / "out.ts", make_restorer(), X264)
 
 

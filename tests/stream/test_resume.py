@@ -15,6 +15,7 @@ from killed_job import SETTINGS, Mean
 
 from vsdeblur.errors import VideoError
 from vsdeblur.stream import StreamOptions, restore_file
+from vsdeblur.stream.deinterlacing import Deinterlacing
 from vsdeblur.stream.excerpt import ExcerptRequest
 from vsdeblur.stream.positions import parse_position
 from vsdeblur.stream.resume import check_begun, journal
@@ -183,6 +184,29 @@ def test_a_part_goes_on_too(tmp_path, source, read_clip):
     restorer = Mean()
     run(source, target, restorer, resume=GOES_ON, **options)
     assert restorer.numbers == first.numbers[19:]
+    assert_equal(read_clip, target, whole)
+
+
+@pytest.mark.parametrize("at", [1, 33, 41])
+def test_a_wanted_rate_goes_on(tmp_path, source, read_clip, at):
+    options = {"codec": "ffv1", "fps": 60}
+    whole, target = tmp_path / "whole.mkv", tmp_path / "out.mkv"
+    run(source, whole, Mean(multiplier=3), **options)
+    run(source, target, Mean(stop_at(at), multiplier=3), resume=GOES_ON, **options)
+    run(source, target, Mean(multiplier=3), resume=GOES_ON, **options)
+    assert_equal(read_clip, target, whole)
+
+
+@pytest.mark.parametrize("at", [2, 75, 84])
+def test_deinterlaced_pictures_go_on(tmp_path, source, read_clip, at):
+    fields = Deinterlacing(rate="field", order="top")
+    options = {"codec": "ffv1", "deinterlace": fields}
+    whole, target = tmp_path / "whole.mkv", tmp_path / "out.mkv"
+    run(source, whole, **options)
+    run(source, target, Mean(stop_at(at)), resume=GOES_ON, **options)
+    restorer = Mean()
+    assert run(source, target, restorer, resume=GOES_ON, **options).frames_out == 2 * COUNT
+    assert restorer.numbers[0] > 0
     assert_equal(read_clip, target, whole)
 
 

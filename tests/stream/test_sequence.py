@@ -60,7 +60,8 @@ def seconds_of(frames):
 
 def timing_of_moments(timing, facts, **frame):
     base = timing.target_facts(facts).time_base
-    return [(s.pts * base, s.duration * base) for s in timing.moments(facts, **frame)]
+    shown = [moment.shown for moment in timing.shown(facts, **frame)]
+    return [(each.pts * base, each.duration * base) for each in shown]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from vsdeblur.cli.main import main
 from vsdeblur.errors import OptionError, TrainingError
 from vsdeblur.train.clock import Clock
+from vsdeblur.train.dblrgan.window_task import WindowTrainer
 from vsdeblur.train.loop import _end_of, train
 from vsdeblur.train.schedule import Schedule
 
@@ -82,37 +84,45 @@ def test_stages_share_the_time_as_their_steps_have_it(recipe, seconds):
     assert _end_of(stages, None) is None
 
 
-def last_rate(folder):
+def rates(folder):
     (metrics,) = folder.rglob("metrics.csv")
     with metrics.open() as file:
-        return float([row["learning_rate"] for row in csv.DictReader(file)][-1])
+        return [float(row["learning_rate"]) for row in csv.DictReader(file)]
 
 
 @pytest.fixture
-def timed(options):
-    return replace(options, minutes=0.06, anneal=True, num_validation=1, log_steps=1)
+def timed(options, seconds, monkeypatch):
+    """Six seconds, of which every step takes one and the rest none."""
+    update, steps = WindowTrainer.update, count(101)
+
+    def slow_update(trainer, *batch):
+        seconds(float(next(steps)))
+        return update(trainer, *batch)
+
+    monkeypatch.setattr(WindowTrainer, "update", slow_update)
+    return replace(options, minutes=0.1, anneal=True, num_validation=1, log_steps=1)
 
 
 def test_an_annealed_run_ends_with_its_time_and_a_score(recipe, timed):
     seen, said = [], []
-    best = train([replace(recipe, steps=1)], timed, seen.append, said.append)
+    recipe = replace(recipe, steps=1, warmup_steps=0, decay_share=1.0)
+    best = train([recipe], timed, seen.append, said.append)
     assert best.is_file()
-    assert seen[-1].score is not None
-    assert seen[-1].steps is None
-    assert seen[-1].seconds_left == 0
-    assert len(seen) > 1
-    assert last_rate(timed.out) < 0.5 * recipe.learning_rate
+    assert [progress.step for progress in seen] == [1, 2, 3, 4, 5, 6]
+    assert [round(progress.seconds_left) for progress in seen] == [5, 4, 3, 2, 1, 0]
+    assert [progress.score is not None for progress in seen] == [False] * 4 + [True] * 2
+    assert all(progress.steps is None for progress in seen)
+    assert rates(timed.out) == pytest.approx(
+        [recipe.learning_rate * n / 6 for n in range(5, -1, -1)]
+    )
     assert any(line.startswith("begins at a gain of 22-32: ") for line in said)
 
-    state = torch.load(timed.out / "last.ckpt", weights_only=True)
-    assert state["schedule"]["annealed"] == 1
     said.clear()
     train([recipe], replace(timed, resume=True), say=said.append)
     (line,) = said
-    assert "annealed to its end" in line
+    assert "annealed to its end at step 6" in line
     assert "--init" in line
-    again = torch.load(timed.out / "last.ckpt", weights_only=True)
-    assert again["step"] == state["step"]
+    assert torch.load(timed.out / "last.ckpt", weights_only=True)["step"] == 6
 
 
 def test_an_annealed_run_that_was_stopped_goes_on(recipe, timed):
@@ -122,13 +132,13 @@ def test_an_annealed_run_that_was_stopped_goes_on(recipe, timed):
     with pytest.raises(KeyboardInterrupt):
         train([recipe], timed, stop)
     stopped = torch.load(timed.out / "last.ckpt", weights_only=True)
-    assert 0 < stopped["schedule"]["annealed"] < 1
-    said = []
-    train([recipe], replace(timed, resume=True, minutes=0.03), say=said.append)
+    assert stopped["schedule"]["annealed"] == pytest.approx(1 / 6)
+    seen, said = [], []
+    train([recipe], replace(timed, resume=True, minutes=0.05), seen.append, said.append)
     assert "falls from where it stood to zero" in said[0]
+    assert [progress.step for progress in seen] == [2, 3, 4]
     state = torch.load(timed.out / "last.ckpt", weights_only=True)
     assert state["schedule"]["annealed"] == 1
-    assert state["step"] > stopped["step"]
 
 
 def test_worse_weights_never_replace_those_a_run_began_with(recipe, timed, fast_weights):

@@ -80,6 +80,8 @@ def cuda(monkeypatch):
         try:
             with recorder:
                 yield
+        except RuntimeError:
+            raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904
         finally:
             recorder.undo()
 

@@ -10,8 +10,9 @@ from vsdeblur.data.photos import PhotoSet, find_photos
 from vsdeblur.errors import DataError
 from vsdeblur.models.dblrnet import FastDBLRNet
 from vsdeblur.train.dblrgan.window_task import window_maker
+from vsdeblur.train.kept_windows import Made
 from vsdeblur.train.losses import charbonnier_loss
-from vsdeblur.train.pool import Made, Share, WindowPool
+from vsdeblur.train.pool import Share, WindowPool
 from vsdeblur.train.recipe import SourceSettings
 from vsdeblur.train.settings import DrawSettings, PoolSettings
 from vsdeblur.train.synthesis.sources import PhotoSource, VideoSource

@@ -46,6 +46,7 @@ def all_checks() -> Iterator[Check]:
     checks: dict[str, Callable[[], Iterator[Check]]] = {
         "torch": _torch,
         "backends": _backends,
+        "timings": _timings,
         "VapourSynth": _vapoursynth,
         "PyAV": _pyav,
         "OpenCV": _opencv,
@@ -92,6 +93,20 @@ def _backends() -> Iterator[Check]:
     for name, reason in choice.others.items():
         found, _, advice = reason.partition(": ")
         yield Check(f"backend {name}", None, found, advice)
+
+
+def _timings() -> Iterator[Check]:
+    """What `auto` measured of networks on a CPU, where that still holds."""
+    from ..runtime.backends.engine_cache import EngineCache
+    from ..runtime.compile import is_current
+    from ..runtime.timing import read_timing
+
+    for entry in EngineCache().entries():
+        if entry.key.get("backend") == "timing" and entry.intact and is_current(entry.key):
+            took = sorted(read_timing(entry.path).items(), key=lambda item: item[1])
+            told = ", ".join(f"{name} {milliseconds:.4g} ms" for name, milliseconds in took)
+            part = f"timed {entry.key['network']}"
+            yield Check(part, True, f"{told} a frame in {entry.key['precision']}")
 
 
 def _cache() -> Iterator[Check]:

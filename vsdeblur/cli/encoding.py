@@ -13,6 +13,7 @@ from ..manifest import FilterFacts, load_manifest
 
 if TYPE_CHECKING:
     from ..stream import StreamOptions
+    from ..stream.deinterlacing import Deinterlacing
 
 __all__ = ["EncodingRequest", "encoding_options"]
 
@@ -27,8 +28,24 @@ OPTIONS = (
         help="Constant quality (CRF, CQ): less is better.",
     ),
     click.option("--preset", help="The encoder's preset."),
+    click.option(
+        "--encoder-option", "encoder_options", multiple=True, metavar="NAME=VALUE",
+        help="Further option of the encoder, such as crf=20 or x264-params=keyint=50; may be "
+        "repeated, and wins over the options above.",
+    ),
     click.option("--container", help="Container format [default: from OUT's suffix]."),
     click.option("--pixel-format", help="Pixel format of the output [default: the source's]."),
+    click.option(
+        "--deinterlace", type=click.Choice(["field", "frame"]),
+        help="Make whole pictures of interlaced video: one for each field (twice the frame rate, "
+        "all of the motion), or one for each frame.",
+    ),
+    click.option(
+        "--field-order", type=click.Choice(["auto", "top", "bottom"]), default="auto",
+        show_default=True,
+        help="Which field is first; auto deinterlaces the frames that are marked as interlaced, "
+        "top and bottom all.",
+    ),
     click.option(
         "--high-rate", is_flag=True,
         help=f"({SEVERAL}) Keep the duration, multiply the frame rate [default].",
@@ -45,6 +62,15 @@ OPTIONS = (
         "--join", multiple=True, metavar="FILE", help="A file that continues IN; may be repeated."
     ),
     click.option(
+        "--audio", default="all", show_default=True, metavar="TRACKS",
+        help="Sound to keep: all, none, or numbers and languages, each with the codec it is to "
+        "have if that is another: 1,eng or 1:aac@192k,2:copy.",
+    ),
+    click.option(
+        "--subtitles", default="all", show_default=True, metavar="TRACKS",
+        help="Subtitles to keep, likewise: eng:srt.",
+    ),
+    click.option(
         "--drop", is_flag=True,
         help="Give up tracks that OUT's container cannot hold, and another can.",
     ),
@@ -58,7 +84,7 @@ OPTIONS = (
 )  # fmt: skip
 FIELDS = (
     "codec", "quality", "preset", "container", "pixel_format", "slow_motion", "stretch_audio",
-    "join", "drop", "max_megapixels", "allow_playlist",
+    "join", "audio", "subtitles", "drop", "max_megapixels", "allow_playlist",
 )  # fmt: skip
 """Options that are fields of `StreamOptions`."""
 
@@ -84,21 +110,50 @@ class EncodingRequest:
         Raises:
             OptionError: They do not go together, or not with the filter.
         """
+        from ..stream.encoder_options import parse_encoder_options
+
         high_rate = given.pop("high_rate")
         fields = {name: given.pop(name) for name in FIELDS}
+        fields["encoder_options"] = parse_encoder_options(given.pop("encoder_options"))
         _check_speed(
             facts,
             high_rate=high_rate,
             slow_motion=fields["slow_motion"],
             stretch_audio=fields["stretch_audio"],
         )
+        fields["deinterlace"] = _deinterlacing(given.pop("deinterlace"), given.pop("field_order"))
         return cls(fields)
+
+    def described(self) -> dict[str, object]:
+        """What decides the result beside the filter, as options of the command."""
+        wanted: Deinterlacing | None = self.fields["deinterlace"]
+        order = None if wanted is None or wanted.order == "auto" else wanted.order
+        return {
+            "slow-motion": self.fields["slow_motion"] or None,
+            "deinterlace": None if wanted is None else wanted.rate,
+            "field-order": order,
+        }
 
     def options(self, **more: Any) -> StreamOptions:  # noqa: ANN401
         """As a restoration takes them, with further fields."""
         from ..stream import StreamOptions
 
         return StreamOptions(**self.fields, **more)
+
+
+def _deinterlacing(rate: str | None, order: str) -> Deinterlacing | None:
+    """How fields are to become pictures.
+
+    Raises:
+        OptionError: Their order is given, and they are to stay.
+    """
+    from ..stream.deinterlacing import Deinterlacing
+
+    if rate is not None:
+        return Deinterlacing(rate=rate, order=order)
+    if order != "auto":
+        raise OptionError(f"--field-order {order} is for --deinterlace; give both")
+    return None
 
 
 def _check_speed(

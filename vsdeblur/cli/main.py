@@ -26,9 +26,10 @@ from .encoding import EncodingRequest, encoding_options
 from .engines import engines, export
 from .info import info
 from .jobs import JobRequest, job_options
+from .live import live
 from .option_groups import GroupedCommand
 from .options import RESTORE_GROUPS, ManyFolders, filter_option, filter_options, parsed
-from .outside import STOPPED, never_fail_to_print, stop_signals, unbroken_stderr
+from .outside import STOPPED, leave, never_fail_to_print, stop_signals, unbroken_stderr
 from .preview import preview
 from .progress import progress_view
 from .reporting import Reporter, log_to, reporter, reporting_options, rich_handler
@@ -51,6 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         never_fail_to_print()
     # Threads that wait by spinning take the cores from a second job; PyTorch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    status = _run(argv)
+    return leave(status) if argv is None else status
+
+
+def _run(argv: Sequence[str] | None) -> int:
     told = Reporter()
     arguments = None if argv is None else list(argv)
     with unbroken_stderr(), stop_signals() as signals:
@@ -81,6 +87,7 @@ def app() -> None:
 
 
 app.add_command(benchmark)
+app.add_command(live)
 
 
 @app.command(cls=GroupedCommand, groups=RESTORE_GROUPS)
@@ -128,21 +135,24 @@ def restore(
     facts = load_manifest().filter(filter_name)
     encoding = EncodingRequest.taken_from(given, facts)
     options = parsed(facts, given)
-    threshold = options.get("scene_threshold")
+    several = {name: options.get(name) for name in ("moments", "fps")}
     from ..restorers import load_restorer
     from ..stream import settings_text
+    from ..stream.planning import check_options
 
     reporter().explain_failures()
     work = asked.work(encoding.fields["codec"], encoding.fields["join"])
     if work is None:
         return 0
-    further = asked.described() | {"slow-motion": encoding.fields["slow_motion"] or None}
+    check_options(encoding.options(**several))  # before a model is loaded in vain
+    further = asked.described() | encoding.described()
     restorer = load_restorer(
         filter_name, **{name: v for name, v in options.items() if name != "scene_threshold"}
     )
     settings = settings_text(filter_name, options, restorer.device, further)
     stream_options = encoding.options(
-        scene_threshold=threshold,
+        scene_threshold=options.get("scene_threshold"),
+        **several,
         part=asked.part,
         resume=asked.noted(settings),
         input_rate=asked.rate,
@@ -181,7 +191,8 @@ def restore(
 @click.option("--minutes", type=float, help="Stop after so many minutes; resume later.")
 @click.option(
     "--anneal", is_flag=True,
-    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps.",
+    help="Let the learning rate fall to zero as the MINUTES run out, whatever the recipe's steps: "
+    "for rented machines. A later run starts from the weights with --init.",
 )  # fmt: skip
 @click.option("--steps", type=int, help="Steps of each stage [default: the recipe's].")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")

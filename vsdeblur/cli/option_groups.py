@@ -103,7 +103,7 @@ def sections_of(command: click.Command, ctx: click.Context) -> Iterator[Section]
         each
         for name, each in options.items()
         if isinstance(each, FilterOption)
-        if each.differs or (each.others and len(each.texts) == 1 and name not in grouped)
+        if each.differs or (each.others and name not in grouped)
     ]
     rest = options.keys() - grouped - {_name(each) for each in owned if groups}
     further = [name for name in options if name in rest]

@@ -39,7 +39,16 @@ RESTORE_GROUPS = {
     ),
     "Several files": ("--suffix", "--recursive", "--no-clobber"),
     "What is read": ("--input-rate", "--join", "--strict", "--allow-playlist", "--max-megapixels"),
-    "What is written": ("--container", "--pixel-format", "--drop", "--no-settings-tag"),
+    "What is written": (
+        "--audio",
+        "--subtitles",
+        "--container",
+        "--pixel-format",
+        "--encoder-option",
+        "--drop",
+        "--no-settings-tag",
+    ),
+    "Interlaced video": ("--deinterlace", "--field-order"),
     "Filters that give several frames for each": (
         "--high-rate",
         "--slow-motion",

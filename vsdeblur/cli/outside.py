@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO, cast
 
-__all__ = ["STOPPED", "StopSignals", "never_fail_to_print", "stop_signals", "unbroken_stderr"]
+__all__ = [
+    "STOPPED",
+    "StopSignals",
+    "leave",
+    "never_fail_to_print",
+    "stop_signals",
+    "unbroken_stderr",
+]
 
 STOPPED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells have it."""
+_STOPPED_FROM = 128
+"""Exit statuses from which on a signal has ended the job."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 """Sent by shutdown, timeout, docker stop; by a terminal that is closed; by Windows."""
 
@@ -75,6 +85,23 @@ class _Unbroken:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._stream, name)
+
+
+def leave(status: int) -> int:
+    """End this process at once if it was stopped or a thread still hangs in a library.
+
+    Libraries may take seconds to put themselves away. A read that nobody answers cannot be called
+    off, and an interpreter that ends under a thread in C++ aborts.
+
+    Returns:
+        The exit status, to end as usual.
+    """
+    if status < _STOPPED_FROM and threading.active_count() == 1:
+        return status
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)
 
 
 @contextmanager

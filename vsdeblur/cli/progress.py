@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,11 +19,13 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 __all__ = [
     "FramesDone",
     "PlainLines",
     "ProgressView",
+    "StatusLine",
     "StreamBar",
     "print_line",
     "progress_view",
@@ -118,6 +121,36 @@ class StreamBar:
             total=progress.frames_expected,
             rate=frames_per_second(progress),
         )
+
+
+class StatusLine:
+    """A line that is replaced by the next one. Use it in a `with` statement.
+
+    Args:
+        console: Where it is drawn; nothing is drawn where that is no terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def update(self, text: str) -> None:
+        """Draw another line."""
+        if self._live.is_started:
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 class PlainLines:

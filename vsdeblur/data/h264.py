@@ -30,12 +30,13 @@ def can_code() -> bool:
     return True
 
 
-def coded(frames: Bytes, crf: float, *, exact: bool = False) -> Bytes:
+def coded(frames: Bytes, crf: float, *, preset: str = "medium", exact: bool = False) -> Bytes:
     """Code frames as a clip of their own, in limited range, and decode them.
 
     Args:
         frames: (T, H, W), luma in full range, H and W even.
         crf: Constant rate factor, 0 to 51; more is worse.
+        preset: Of x264, from "ultrafast" to "veryslow".
         exact: Without assembly, which takes four times as long: the same bytes on all processors
             from the same release of x264.
 
@@ -49,7 +50,7 @@ def coded(frames: Bytes, crf: float, *, exact: bool = False) -> Bytes:
     import av
 
     low, high = _range_tables()
-    packets = _encoded(low[frames], crf, exact=exact)
+    packets = _encoded(low[frames], crf, preset, exact=exact)
     decoder = av.VideoCodecContext.create("h264", "r")
     decoder.thread_count = 1
     shown = [f for packet in (*packets, None) for f in decoder.decode(packet)]
@@ -59,7 +60,9 @@ def coded(frames: Bytes, crf: float, *, exact: bool = False) -> Bytes:
     return decoded
 
 
-def _encoded(frames: Bytes, crf: float, *, exact: bool) -> Sequence[av.Packet[av.VideoStream]]:
+def _encoded(
+    frames: Bytes, crf: float, preset: str, *, exact: bool
+) -> Sequence[av.Packet[av.VideoStream]]:
     """Packets of frames, (T, H, W), luma in limited range."""
     import av
 
@@ -71,7 +74,7 @@ def _encoded(frames: Bytes, crf: float, *, exact: bool) -> Sequence[av.Packet[av
     encoder.thread_count = 1
     # Macroblock-tree rate control differs from run to run, and assembly between processors.
     parameters = "mbtree=0:asm=0" if exact else "mbtree=0"
-    encoder.options = {"crf": f"{crf:g}", "preset": "medium", "x264-params": parameters}
+    encoder.options = {"crf": f"{crf:g}", "preset": preset, "x264-params": parameters}
     grey = np.full((frames.shape[1] // 2, frames.shape[2]), 128, np.uint8)
     packets = []
     for number, luma in enumerate(frames):

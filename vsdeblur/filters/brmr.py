@@ -74,7 +74,8 @@ def brmr(
             many mirrored and turned copies; a little better, and as many times the work.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "openvino", "eager", "inductor",
+            "openvino:GPU" or "openvino:NPU".
         tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         weights: A .safetensors file to use in place of the packaged weights.
         cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.

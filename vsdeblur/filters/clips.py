@@ -49,7 +49,7 @@ def on_luma(
     clip: vs.VideoNode,
     filter_luma: Callable[[vs.VideoNode], vs.VideoNode],
     *,
-    multiplier: int = 1,
+    spread: Callable[[vs.VideoNode], vs.VideoNode] = lambda clip: clip,
     properties: Sequence[str] = (),
     skipped: str | None = None,
 ) -> vs.VideoNode:
@@ -62,7 +62,7 @@ def on_luma(
     Args:
         clip: The clip.
         filter_luma: The filter.
-        multiplier: Frames out per frame in.
+        spread: Gives a clip with each frame as often as the filter has frames of it.
         properties: Frame properties that the filter sets.
         skipped: A private property that it sets in frames that pass as they came.
     """
@@ -75,7 +75,7 @@ def on_luma(
     yuv = unmarked.resize.Bicubic(format=enough, matrix=vs.MATRIX_BT709, **full_range)
     filtered = filter_luma(yuv)
     rgb = filtered.resize.Bicubic(format=clip.format.id, matrix_in=vs.MATRIX_BT709, **full_range)
-    source = repeated(clip, multiplier)
+    source = spread(clip)
     converted = rgb
     if skipped:  # the way there and back may cost a last bit
         rgb = source.std.FrameEval(

@@ -55,7 +55,8 @@ def dblrgan(
             frames, and take as much more memory; the CPU always takes one.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "openvino", "eager", "inductor",
+            "openvino:GPU" or "openvino:NPU".
         tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
             scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present.

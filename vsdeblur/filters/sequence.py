@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import vapoursynth as vs
 
-from ..errors import DeblurError, UnsupportedClipError
+from ..errors import DeblurError, OptionError, UnsupportedClipError
 from ..frames.chroma_motion import ChromaMotion, require_opencv
 from ..frames.frame_restorer import FrameRestorer, Plane
 from ..frames.ring import FrameRing
 from ..manifest import load_manifest
 from ..restorers import Restorer, load_restorer
 from ..restorers.sequence import multiplier_of
-from .clips import check_clip, on_luma, repeated
-from .frame_times import TIME_PROPERTIES, place_in_time
+from ..runtime.compile import announce
+from .clips import check_clip, on_luma
+from .frame_times import TIME_PROPERTIES
+from .moment_clips import EvenMoments, MomentLayout, MomentsAtRate, rate_choice
 from .windows import Sources, Windows, map_frames, refuse_fields
 
 __all__ = ["sequence"]
@@ -33,6 +37,8 @@ def sequence(
     exposure: float = 1.0,
     model: str = "fast",
     tta: int = 1,
+    moments: int | None = None,
+    fps: float | None = None,
     device: str = "auto",
     precision: str = "auto",
     backend: str = "auto",
@@ -66,9 +72,14 @@ def sequence(
         model: "fast" or "paper".
         tta: Test-time augmentation, 1, 4 or 8: each moment is the mean over so many mirrored and
             turned copies; a little better, and as many times the work.
+        moments: How many of the moments of each frame are given, 2 to 7, nearest to even steps;
+            None = all.
+        fps: Frames a second to give, each the nearest moment, in place of a number of each frame;
+            above the clip's rate, and at most 7 (42, 287) times as many.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
-        backend: "auto", "tensorrt_rtx", "tensorrt", "eager" or "inductor".
+        backend: "auto", "tensorrt_rtx", "tensorrt", "openvino", "eager", "inductor",
+            "openvino:GPU" or "openvino:NPU".
         tile: Width and height of tiles in pixels; None = whole frames where they fit into memory.
         scene_threshold: Mean luma difference (0 to 1) from which two frames belong to different
             scenes; None = believe `_SceneChangePrev` and `_SceneChangeNext` where present. A
@@ -77,7 +88,8 @@ def sequence(
         cache: Folder of compiled engines; None = that of VSDEBLUR_CACHE, or the user's.
 
     Returns:
-        A clip of the same format and size with 7, 42 or 287 times as many frames.
+        A clip of the same format and size with 7, 42 or 287 times as many frames, or as many as
+        `moments` or `fps` say.
 
     Raises:
         vs.Error: The clip or an option is not allowed, the device is not here, OpenCV is missing,
@@ -92,6 +104,8 @@ def sequence(
         "exposure": exposure,
         "model": model,
         "tta": tta,
+        "moments": moments,
+        "fps": fps,
         "device": device,
         "precision": precision,
         "backend": backend,
@@ -103,7 +117,8 @@ def sequence(
     try:
         clip = check_clip(clip)
         checked = load_manifest().filter("sequence").check(options)
-        _check_length(clip, checked["depth"])
+        layout = _layout(clip, checked)
+        _check_length(clip, layout)
         if checked["chroma"] == "flow" and clip.format.color_family != vs.GRAY:
             require_opencv()
         threshold = checked.pop("scene_threshold")
@@ -112,23 +127,42 @@ def sequence(
         raise vs.Error(f"sequence: {error}") from error
     return on_luma(
         clip,
-        lambda luma: _opened(luma, restorer, threshold),
-        multiplier=restorer.multiplier,
+        lambda luma: _opened(luma, restorer, threshold, layout),
+        spread=layout.spread,
         properties=TIME_PROPERTIES,
     )
 
 
-def _check_length(clip: vs.VideoNode, depth: int) -> None:
+def _layout(clip: vs.VideoNode, checked: Mapping[str, Any]) -> MomentLayout:
+    """Which moments are shown, and when.
+
+    Raises:
+        OptionError: The options do not go together, or the rate cannot be had.
+        UnsupportedClipError: The clip has no constant rate, and one is wanted.
+    """
+    exposure = Fraction(checked["exposure"]).limit_denominator(1000)
+    every, count, fps = multiplier_of(checked["depth"]), checked["moments"], checked["fps"]
+    if fps is None:
+        return EvenMoments(every if count is None else count, every, exposure)
+    if count is not None:
+        raise OptionError("give moments or fps, not both")
+    choice = rate_choice(clip, fps, every, exposure)
+    if choice.told:
+        announce(choice.told)
+    return MomentsAtRate(choice)
+
+
+def _check_length(clip: vs.VideoNode, layout: MomentLayout) -> None:
     """Refuse a clip that would become too long.
 
     Raises:
         UnsupportedClipError: It would.
     """
-    most = MOST_FRAMES // multiplier_of(depth)
+    most = int(MOST_FRAMES / layout.most)
     if clip.num_frames > most:
         raise UnsupportedClipError(
-            f"clip must have at most {most} frames for depth {depth}, got {clip.num_frames}; cut "
-            "it, or use a smaller depth"
+            f"clip must have at most {most} frames to give {float(layout.most):g} of each, got "
+            f"{clip.num_frames}; cut it, or use a smaller depth"
         )
 
 
@@ -142,18 +176,18 @@ class _Moments:
     """None = chroma stays."""
 
 
-def _opened(clip: vs.VideoNode, restorer: Restorer, threshold: float | None) -> vs.VideoNode:
+def _opened(
+    clip: vs.VideoNode, restorer: Restorer, threshold: float | None, layout: MomentLayout
+) -> vs.VideoNode:
     """The moments of a YUV or GRAY clip."""
-    multiplier = restorer.multiplier
-    exposure = Fraction(restorer.exposure).limit_denominator(1000)
-    in_flight = 2 + vs.core.num_threads // multiplier
+    in_flight = 2 + int(vs.core.num_threads / layout.most)
     opener, windows = _Opener(clip, restorer, in_flight), Windows(clip, restorer.radius, threshold)
     opened: FrameRing[_Moments] = FrameRing(in_flight)
-    clips = [repeated(each, multiplier) for each in windows.clips]
+    clips = [layout.spread(each) for each in windows.clips]
 
     def moment(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         middle = windows.middle(f)
-        number, index = divmod(n, multiplier)
+        number, index = layout.place(n)
         refuse_fields(middle)
         frame = middle.copy()
         window = windows.of(number, f)
@@ -161,11 +195,12 @@ def _opened(clip: vs.VideoNode, restorer: Restorer, threshold: float | None) -> 
             np.copyto(np.asarray(frame[0]), moments.luma[index])
             if moments.motion is not None:
                 _move_chroma(frame, moments.motion, index)
-        place_in_time(frame.props, index, multiplier, exposure)
+        layout.write_times(frame.props, n)
         return frame
 
-    times = many = repeated(clip, multiplier)
-    if exposure < 1:  # the last moment of each group lasts longer
+    times = many = layout.spread(clip)
+    varies = restorer.exposure < 1 and isinstance(layout, EvenMoments)
+    if varies:  # the last moment of each group lasts longer
         times = times.std.BlankClip(fpsnum=0, fpsden=1, keep=True)
     return map_frames(many, clips, moment, name="sequence", like=times)
 

@@ -37,6 +37,10 @@ class SequenceOptions:
     """Heeded by front ends: "flow" = chroma moves with the luma, "static" = it stays."""
     exposure: float = 1.0
     """Heeded by front ends: part of the frame interval over which the moments are spread."""
+    moments: int | None = None
+    """Heeded by front ends: how many moments of each frame are shown; None = all."""
+    fps: float | None = None
+    """Heeded by front ends: frames a second that are shown; None = by `moments`."""
     tta: int = 1
     """Copies of a frame that are opened: 1, 4 or 8; see `AugmentedNetwork`."""
 

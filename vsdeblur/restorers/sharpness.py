@@ -32,6 +32,10 @@ FLATTEST = 1
 """Percentile of the cells' steps that is taken for noise alone."""
 CLEAN = 0.8 / 255
 """Deviation of noise below which there is nothing to gain by taking it away."""
+CODING_NOISE = 1.5 / 255
+"""Deviation of what coding may change from frame to frame where nothing moves."""
+NOISE_MARGIN = 3
+"""How many times the noise counts: that of the flattest cells is less than the usual."""
 STILL = 0.5
 """Pixels of motion a frame up to which nothing moves."""
 HARD = 0.42
@@ -97,7 +101,7 @@ def judge_sharpness(frames: Sequence[FrameMeasures]) -> Sharpness:
 
 def _noise_steps(frame: FrameMeasures) -> Floats | None:
     """Mean squared steps of noise alone in each cell, (h, w); None = there is no telling."""
-    steps = frame.steps[:, 0].min(0)
+    steps = frame.steps[:, 0].mean(0)
     tells = (frame.means > DARK) & (frame.means < BRIGHT)
     if tells.sum() < LEAST_CELLS:
         return None
@@ -119,9 +123,11 @@ def _change(frame: FrameMeasures, other: FrameMeasures, noise: Floats) -> tuple[
     """
     change = other.blocks - frame.blocks
     down, right = np.gradient((frame.blocks + other.blocks) / 2)
-    changed, steepness = (_around(_of_cells(part)) for part in (change**2, down**2 + right**2))
-    of_noise = noise / BLOCK**2
-    moved = np.maximum(changed - of_noise, 0) / (steepness + of_noise / 4 + 1e-7)
+    changed = _around(_of_cells(change**2))
+    slopes: Floats = np.asarray(down**2 + right**2, np.float32)
+    steepness = _around(_of_cells(slopes))
+    of_noise = np.maximum(NOISE_MARGIN * noise, 2 * CODING_NOISE**2) / BLOCK**2
+    moved = np.maximum(changed - of_noise, 0) / (steepness + of_noise + 1e-7)
     speed: Floats = BLOCK * np.sqrt(moved)
     return changed, speed
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -14,6 +15,7 @@ from .backends.eager import compile_eager, eager_obstacle
 from .backends.engine_cache import EngineCache
 from .backends.inductor import compile_inductor, inductor_obstacle
 from .backends.onnx import onnx_versions
+from .backends.openvino import compile_openvino, openvino_obstacle, openvino_versions
 from .backends.tensorrt import compile_tensorrt, tensorrt_obstacle, tensorrt_versions
 from .backends.tensorrt_rtx import (
     compile_tensorrt_rtx,
@@ -22,6 +24,7 @@ from .backends.tensorrt_rtx import (
 )
 from .host import keep_for_next_frame, on_all_cores
 from .network import Network, NetworkSource
+from .timing import TIMED_AT, milliseconds_by_backend, timing_versions
 
 __all__ = [
     "BACKENDS",
@@ -54,16 +57,32 @@ BACKENDS: dict[str, Backend] = {
     "tensorrt": Backend(
         obstacle=tensorrt_obstacle, compile=compile_tensorrt, versions=tensorrt_versions
     ),
+    "openvino": Backend(
+        obstacle=openvino_obstacle, compile=compile_openvino, versions=openvino_versions
+    ),
     "eager": Backend(obstacle=eager_obstacle, compile=compile_eager),
     "inductor": Backend(obstacle=inductor_obstacle, compile=compile_inductor),
+    **{
+        f"openvino:{processor}": Backend(
+            obstacle=partial(openvino_obstacle, processor=processor),
+            compile=partial(compile_openvino, processor=processor),
+        )
+        for processor in ("GPU", "NPU")
+    },
 }
 """All backends, the one that "auto" would rather take first; what follows eager it never takes."""
 
-KEPT = {"onnx": onnx_versions} | {
+KEPT = {"onnx": onnx_versions, "timing": timing_versions} | {
     name: backend.versions for name, backend in BACKENDS.items() if backend.versions is not None
 }
 """What is kept in the cache: engines, and the models they are built from -> their versions."""
-NOT_BY_AUTO = {"inductor": "gains little on a CPU, compiles for up to minutes; ask for it by name"}
+NOT_BY_AUTO = {
+    "inductor": "gains little on a CPU, compiles for up to minutes; ask for it by name",
+    "openvino:GPU": "not measured yet; ask for it by name",
+    "openvino:NPU": "not measured yet; ask for it by name",
+}
+TIMED = ("openvino", "eager")
+"""Where "auto" would take the first, it times both with the network, and takes the faster."""
 NO_DROPOUT = "dropout=True needs a network that draws anew for each frame: use backend='eager'"
 
 _announced: set[str] = set()
@@ -93,6 +112,8 @@ def choose(device: torch.device, dtype: torch.dtype, *, dropout: bool = False) -
             others[name] = reason or NOT_BY_AUTO[name]
         elif reason is not None:
             others[name] = reason
+        elif (taken, name) == TIMED:
+            others[name] = f"taken where it measures faster than {taken}, with each model"
         elif taken:
             others[name] = f"{taken} is faster"
         else:
@@ -166,6 +187,8 @@ def _compile_best(
 ) -> Network:
     choice = choose(device, dtype, dropout=source.dropout)
     try:
+        if choice.backend == TIMED[0]:
+            return _compile_faster(source, device, dtype, cache)
         network = _compiled(choice.backend, source, device, dtype, cache)
     except EngineError as error:
         if choice.backend == "eager":
@@ -177,6 +200,28 @@ def _compile_best(
     announce(
         f"backend: {choice.backend} on {device}, the best that works here"
         + (f" ({reasons})" if reasons else "")
+    )
+    return network
+
+
+def _compile_faster(
+    source: NetworkSource, device: torch.device, dtype: torch.dtype, cache: EngineCache
+) -> Network:
+    """Of the backends in `TIMED`, take the one that measures faster, and say so.
+
+    Raises:
+        EngineError: One of them cannot compile or run the network.
+    """
+
+    def compile_by(name: str, copied: NetworkSource) -> Network:
+        return _compiled(name, copied, device, dtype, cache)
+
+    took = milliseconds_by_backend(source, device, dtype, cache, TIMED, compile_by)
+    faster, slower = sorted(TIMED, key=lambda name: took[name])
+    network = _compiled(faster, source, device, dtype, cache)
+    announce(
+        f"backend: {faster} on {device} for {source.name}, which measured faster here: "
+        f"{took[faster]:.4g} ms a frame of {TIMED_AT[0]}x{TIMED_AT[1]}, {slower} {took[slower]:.4g}"
     )
     return network
 

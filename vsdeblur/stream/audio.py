@@ -13,9 +13,9 @@ from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.packet import Packet
 
-__all__ = ["FALLBACKS", "EncodedAudio", "encoders_for", "named_layout"]
+__all__ = ["ENCODERS", "FALLBACKS", "EncodedAudio", "encoders_for", "named_layout"]
 
-_ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
+ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 """Codecs whose own name is not that of their best encoder."""
 FALLBACKS = ("aac", "libopus", "flac", "mp2")
 """Encoders whose sound some container or other takes."""
@@ -27,6 +27,8 @@ _MOST_BITS = 128_000
 """Bits a second of a channel that are enough for any codec."""
 _LEAP_SECONDS = 0.1
 """A pause in the sound from which it is kept as a pause."""
+_OFF_SECONDS = 0.01
+"""By how much live sound may be early or late."""
 
 
 def named_layout(layout: av.AudioLayout) -> str:
@@ -39,7 +41,7 @@ def named_layout(layout: av.AudioLayout) -> str:
 def encoders_for(source: AudioStream) -> list[str]:
     """Encoders that a track may be encoded with, the one of its own codec first."""
     own = source.codec_context.codec.canonical_name
-    return list(dict.fromkeys((_ENCODERS.get(own, own), *FALLBACKS)))
+    return list(dict.fromkeys((ENCODERS.get(own, own), *FALLBACKS)))
 
 
 class EncodedAudio:
@@ -49,9 +51,18 @@ class EncodedAudio:
         source: The track to encode.
         target: The track it becomes, from `add`.
         slowdown: How many times longer it gets.
+        live: Whether it keeps its own time closely, at the price of a click: for hours.
     """
 
-    def __init__(self, source: AudioStream, target: AudioStream, slowdown: int) -> None:
+    def __init__(
+        self,
+        source: AudioStream,
+        target: AudioStream,
+        slowdown: int,
+        *,
+        live: bool = False,
+    ) -> None:
+        self._live = live
         self._source = source
         self._target = target
         self._slowdown = slowdown
@@ -61,9 +72,24 @@ class EncodedAudio:
 
     @classmethod
     def add(
-        cls, container: OutputContainer, source: AudioStream, encoder: str, slowdown: int = 1
+        cls,
+        container: OutputContainer,
+        source: AudioStream,
+        encoder: str,
+        slowdown: int = 1,
+        wanted_bit_rate: int | None = None,
+        *,
+        live: bool = False,
     ) -> EncodedAudio:
         """Add a track to a container.
+
+        Args:
+            container: The target.
+            source: The track to encode.
+            encoder: FFmpeg's name of the encoder.
+            slowdown: How many times longer it gets.
+            wanted_bit_rate: Bits a second; None = as the source has, as far as that is of use.
+            live: See the class.
 
         Raises:
             ValueError: The container does not take the codec, or the encoder not the sound.
@@ -75,11 +101,13 @@ class EncodedAudio:
         assert isinstance(target, AudioStream)
         target.codec_context.layout = named_layout(source.codec_context.layout)
         own, bit_rate = source.codec_context.codec.canonical_name, source.codec_context.bit_rate
-        if bit_rate and not own.startswith("pcm_"):
+        if wanted_bit_rate is not None:
+            target.codec_context.bit_rate = wanted_bit_rate
+        elif bit_rate and not own.startswith("pcm_"):
             is_same = target.codec_context.codec.canonical_name == own
             most = _MOST_BITS * source.codec_context.layout.nb_channels
             target.codec_context.bit_rate = bit_rate if is_same else min(bit_rate, most)
-        return cls(source, target, slowdown)
+        return cls(source, target, slowdown, live=live)
 
     @property
     def stream(self) -> AudioStream:
@@ -105,6 +133,8 @@ class EncodedAudio:
                 self._graph, self._kind = self._started(frame), kind
                 self._keep_time(frame)
             elif self._slowdown == 1:
+                if self._live and self._early(frame) < -_OFF_SECONDS:
+                    continue  # it was heard, or what was heard took longer than it said
                 self._keep_time(frame)
             self._graph.push(frame)
             yield from self._encoded()
@@ -146,13 +176,17 @@ class EncodedAudio:
 
     def _keep_time(self, frame: av.AudioFrame) -> None:
         """Go on at a frame's own time if it follows a pause."""
+        early = self._early(frame)
+        if early > (_OFF_SECONDS if self._live else _LEAP_SECONDS) or not self._next_sample:
+            self._next_sample += round(early * self._target.codec_context.sample_rate)
+
+    def _early(self, frame: av.AudioFrame) -> Fraction:
+        """Seconds by which a frame would be heard before its time if it followed at once."""
         if frame.pts is None or frame.time_base is None:
-            return
+            return Fraction(0)
         seconds = frame.pts * Fraction(frame.time_base.numerator, frame.time_base.denominator)
         rate = self._target.codec_context.sample_rate
-        sample = round(seconds * self._slowdown * rate)
-        if sample > self._next_sample + _LEAP_SECONDS * rate or not self._next_sample:
-            self._next_sample = sample
+        return seconds * self._slowdown - Fraction(self._next_sample, rate)
 
     def _ended(self) -> Iterator[Packet[AudioStream]]:
         """What the filters still hold."""

@@ -44,7 +44,11 @@ class Conversion(Protocol):
 
 
 def add_conversion(
-    container: OutputContainer, source: Stream, codec: str, slowdown: int = 1
+    container: OutputContainer,
+    source: Stream,
+    codec: str,
+    slowdown: int = 1,
+    bit_rate: int | None = None,
 ) -> Conversion:
     """Add the track that a track of the source becomes.
 
@@ -53,13 +57,14 @@ def add_conversion(
         source: Sound or text.
         codec: FFmpeg's name of the encoder.
         slowdown: How many times longer sound gets.
+        bit_rate: Bits a second of sound; None = as is usual.
 
     Raises:
         ValueError: The container does not take it.
         FFmpegError: The encoder does not.
     """
     if isinstance(source, av.AudioStream):
-        return EncodedAudio.add(container, source, codec, slowdown)
+        return EncodedAudio.add(container, source, codec, slowdown, bit_rate)
     assert isinstance(source, SubtitleStream)
     return EncodedSubtitles(container, source, codec)
 

@@ -106,7 +106,7 @@ def add_encoder(
     _set_times(stream, facts)
     _set_colour(stream, facts, pixel_format)
     _set_geometry(stream, facts)
-    if facts.first.interlaced_frame:
+    if facts.interlaced:
         stream.codec_context.field_order = facts.field_order
         stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     return stream
@@ -120,8 +120,16 @@ def announce_limits(facts: SourceFacts, pixel_format: str, options: StreamOption
         pixel_format: The format in which frames are restored and encoded.
         options: How to encode.
     """
-    if facts.first.interlaced_frame:
-        log.warning("the video is interlaced; its frames are restored as if they were progressive")
+    if facts.interlaced:
+        log.warning(
+            "the video is interlaced; its frames are restored as if they were progressive: "
+            "--deinterlace makes pictures of its fields"
+        )
+    if facts.deinterlaced and not facts.first.interlaced_frame and _by_marks(options):
+        log.warning(
+            "the first frame is not marked as interlaced; frames that are not stay as they are: "
+            "--field-order top (or bottom) deinterlaces all"
+        )
     dynamic = dynamic_metadata(facts.first)
     if dynamic:
         log.warning("%s metadata is not kept", " and ".join(dynamic))
@@ -155,6 +163,11 @@ def check_alpha(
             "--drop"
         )
     log.warning("%s cannot keep alpha, which is lost; %s can", options.codec, keepers)
+
+
+def _by_marks(options: StreamOptions) -> bool:
+    """Whether only frames are deinterlaced that are marked."""
+    return options.deinterlace is not None and options.deinterlace.order == "auto"
 
 
 def _asked_format(options: StreamOptions) -> str | None:

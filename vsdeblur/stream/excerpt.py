@@ -152,7 +152,7 @@ class Excerpt:
             else:
                 yield event
 
-    def wants(self, pts: int) -> bool:
+    def wants(self, pts: int | Fraction) -> bool:
         """Whether a frame belongs to the part, by its time in units of the picture track."""
         end = self.end
         return pts >= 0 and (end is None or pts < round(end / self._unit))

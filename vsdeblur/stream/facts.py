@@ -57,8 +57,15 @@ class SourceFacts:
     """By the file's header; it may be wrong."""
     first: av.VideoFrame
     """The first frame, for its colour properties and side data."""
+    deinterlaced: bool = False
+    """Whether pictures are made of its fields before they are given out."""
     field_order: int = 0
     """Which field comes first, as FFmpeg counts it; 0 or 1 = progressive or unknown."""
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether frames that are given out are interlaced, as far as the first one tells."""
+        return bool(self.first.interlaced_frame) and not self.deinterlaced
 
     @property
     def becomes_yuv(self) -> bool:

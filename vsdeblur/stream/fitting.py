@@ -53,9 +53,14 @@ class FrameFitter:
         scale = min(width / (frame.width * wider), Fraction(height, frame.height))
         fitted = f"{round(frame.width * wider * scale)}:{round(frame.height * scale)}"
         graph, source = _graph_for(frame)
-        filters = [graph.add("scale", fitted), graph.add("pad", f"{width}:{height}:-1:-1")]
+        filters = [graph.add("scale", f"{fitted}:interl=-1"), graph.add("pad", _pad(width, height))]
         graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
         return graph
+
+
+def _pad(width: int, height: int) -> str:
+    """Black around a picture, an even number of rows above it: fields stay fields."""
+    return f"{width}:{height}:-1:floor((oh-ih)/4)*2"
 
 
 class FrameHolder:

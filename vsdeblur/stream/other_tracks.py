@@ -39,9 +39,9 @@ class OtherTracks:
         """Add a track of the source as it is, or with other places of its channels."""
         self._copies[source.index] = copy_track(self._container, source, layout)
 
-    def convert(self, source: Stream, encoder: str) -> None:
+    def convert(self, source: Stream, encoder: str, bit_rate: int | None = None) -> None:
         """Add a track that an encoder makes of the source's."""
-        conversion = add_conversion(self._container, source, encoder, self._slowdown)
+        conversion = add_conversion(self._container, source, encoder, self._slowdown, bit_rate)
         copy_description(source, conversion.stream)
         self._conversions[source.index] = conversion
 

@@ -87,7 +87,11 @@ class PacketReader:
     def __iter__(self) -> Iterator[Packet[Stream]]:
         """Yield packets with content, their times moved."""
         for packet in self._demuxed():
-            yield from self._in_order(packet)
+            yield from self.in_order(packet)
+        yield from self.remaining()
+
+    def remaining(self) -> Iterator[Packet[Stream]]:
+        """Yield what is held at the end."""
         for packet in self._held.values():
             yield self._moved(packet)
         self._held.clear()
@@ -111,8 +115,11 @@ class PacketReader:
                 self.cut_short = ""
                 return
 
-    def _in_order(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
-        """Hold a packet that is far ahead, until the next one shows whether it is astray."""
+    def in_order(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        """Yield a packet with its times moved; hold one that is far ahead.
+
+        The next one of its track shows whether it was astray.
+        """
         index, stream = packet.stream.index, packet.stream
         _forget_nonsense(packet, self._frame_seconds(stream))
         if is_sparse(stream):

@@ -60,10 +60,17 @@ class PictureReader:
         unit: Seconds a unit of the times that frames get.
         rising: The times given out so far; of files that are joined, by all of them.
         account: What is told of packets and damage.
+        live: Whether a frame is wanted as soon as it can be had, at the price of speed.
     """
 
     def __init__(
-        self, stream: av.VideoStream, unit: Fraction, rising: Rising, account: Account
+        self,
+        stream: av.VideoStream,
+        unit: Fraction,
+        rising: Rising,
+        account: Account,
+        *,
+        live: bool = False,
     ) -> None:
         self._stream = stream
         self._unit = unit
@@ -77,7 +84,8 @@ class PictureReader:
         self._follows_pixels = isinstance(source, InputContainer) and has_clock_jumps(source)
         self._slots = None
         context = self._decoder = _decoder_of(stream)
-        context.thread_type = ThreadType.AUTO
+        # Threads that decode a frame each give the first one when the last has begun.
+        context.thread_type = ThreadType.SLICE if live else ThreadType.AUTO
         context.flags |= Flags.output_corrupt  # what is concealed is better than a hole
         if counts_places(stream):
             self._slots = Slots()

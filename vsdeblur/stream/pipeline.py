@@ -115,7 +115,7 @@ class _Job:
         self._frames = self._refused = 0
         self._warnings: list[str] = []
         for track in planned.plan.tracks:
-            if track.action is Action.DROP:
+            if track.action is Action.DROP and not track.asked:
                 self._warn(f"{track.name} is left out: {track.reason}")
             elif track.action is Action.CONVERT and planned.timing.slowdown == 1:
                 log.info("%s becomes %s", track.name, track.becomes)
@@ -208,7 +208,7 @@ def _restore_to_pictures(
         passed = planned.present() if goes_on else 0
         job = _Job(planned, restorer, report)
         with planned.names.made_folder(), planned.picture_writer(passed=passed) as writer:
-            interrupted = job.run(writer, passed // restorer.multiplier)
+            interrupted = job.run(writer, passed // planned.timing.multiplier)
         result = job.result(target, interrupted=interrupted)
         return replace(result, can_go_on=interrupted and result.frames_out > 0)
 
@@ -217,6 +217,8 @@ def _restore_picture(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
 ) -> StreamResult:
     _refuse_several(source, restorer)
+    if options.deinterlace is not None:
+        raise VideoError(f"{source} is a picture, which is not deinterlaced")
     if not options.part.is_all:
         raise VideoError(f"{source} is a picture, which has no --start and no --duration")
     if not (isinstance(source, Path) and isinstance(target, Path)) or is_stream(target):

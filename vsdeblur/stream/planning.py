@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ import av
 from ..restorers import Restorer
 from .containers import container_of
 from .encoder import announce_limits, check_alpha, encoder_named, working_format
+from .encoder_options import check_encoder_options
 from .ffmpeg_log import ffmpeg_reasons
-from .moment_planes import timing_of
+from .moment_planes import check_moments, timing_of
 from .outlet import check_streamable
 from .packets import copy_of
 from .paths import check_size, is_stream
@@ -25,14 +27,17 @@ from .sequences.feed import FeedOptions
 from .settings import StreamOptions
 from .source import named
 from .timing import Shown, Timing
+from .track_choice import parse_track_choices
 from .writer import Writer
 
-__all__ = ["PlannedJob", "planned_job"]
+__all__ = ["PlannedJob", "check_options", "planned_job"]
 
 _CODECS = {"yuv4mpegpipe": "rawvideo", "rawvideo": "rawvideo"}
 """Containers of one codec."""
 _TRIAL_FRAMES = 4
 """Enough for encoders that reorder frames to give them times."""
+
+log = logging.getLogger("vsdeblur")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,24 @@ class PlannedJob:
         return Writer(file, self.reader, self.options, self.timing, self.plan, named=self.name)
 
 
+def check_options(options: StreamOptions) -> av.Codec:
+    """Check what can be checked without the source.
+
+    Returns:
+        The video encoder.
+
+    Raises:
+        VideoError: There is no such encoder, or it does not take the options.
+        OptionError: Options exclude each other, or tracks are not chosen as they can be.
+    """
+    check_moments(options)
+    parse_track_choices(options.audio, "audio")
+    parse_track_choices(options.subtitles, "subtitle")
+    codec = encoder_named(options.codec)
+    check_encoder_options(options.codec, options.encoder_options)
+    return codec
+
+
 @contextmanager
 def planned_job(
     source: Path | str, target: Path | str, restorer: Restorer, options: StreamOptions
@@ -69,13 +92,16 @@ def planned_job(
         check_streamable(target, container)
     if container in _CODECS:  # which hold nothing else
         options = replace(options, codec=_CODECS[container])
-    codec = encoder_named(options.codec)
+    codec = check_options(options)
     timing = timing_of(restorer, options)
     with Reader(
         source, *options.join, allow_playlist=options.allow_playlist,
-        wanted=options.part, radius=restorer.radius,
+        wanted=options.part, radius=restorer.radius, deinterlace=options.deinterlace,
         feed=FeedOptions(rate=options.input_rate, max_megapixels=options.max_megapixels),
     ) as reader:  # fmt: skip
+        choice = timing.choice(reader.facts)
+        if choice is not None and choice.told:
+            log.info("%s", choice.told)
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         check_alpha(reader.facts, reader.working_format, options, container)
@@ -98,7 +124,8 @@ def _dry_mux(job: PlannedJob) -> None:
         VideoError: The encoder or the container refuses.
     """
     reader = job.reader
-    step = max(1, round(1 / (reader.facts.frame_rate * reader.facts.time_base)))
+    target = job.timing.target_facts(reader.facts)
+    step = max(1, round(1 / (target.frame_rate * target.time_base)))
     with job.writer(io.BytesIO()) as writer:
         for index in range(_TRIAL_FRAMES):
             black = _black(reader.facts, reader.working_format)

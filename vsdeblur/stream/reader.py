@@ -18,13 +18,16 @@ from av.stream import Stream
 
 from ..errors import OptionError, VideoError
 from .account import Account
+from .deinterlacing import Deinterlacer, Deinterlacing
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
 from .excerpt import ALL, Excerpt, ExcerptRequest
-from .facts import SourceFacts, facts_of, picture_track, seconds_a_unit
+from .facts import SourceFacts, facts_of, frame_rate, picture_track, seconds_a_unit
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
+from .joining import check_continues, in_units_of
 from .late_start import LateStart
-from .packets import PacketReader, copy_of, first_time, is_sparse, source_timeline, start_times
+from .look_ahead import look_ahead
+from .packets import PacketReader, first_time, source_timeline, start_times
 from .pictures import PictureReader, counts_places
 from .promise import promise_of
 from .sequences.feed import FeedOptions, PictureFeed
@@ -37,11 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader", "SourceFacts", "one_line"]
 
-_LOOK_AHEAD_PACKETS, _LOOK_AHEAD_BYTES = 600, 32 << 20
-"""How far the beginning is searched for a packet of each track."""
-_SAMPLES = 3
-"""Packets of each track to try the target with."""
-
 
 class Reader:
     """An open source. Use it in a `with` statement; iterate it once, in any thread.
@@ -50,6 +48,9 @@ class Reader:
     files continue the first, track by track.
     """
 
+    facts: SourceFacts
+    """What is known of the pictures that are given out."""
+
     def __init__(
         self,
         path: Path | str,
@@ -57,6 +58,7 @@ class Reader:
         allow_playlist: bool = False,
         wanted: ExcerptRequest = ALL,
         radius: int = 0,
+        deinterlace: Deinterlacing | None = None,
         near: Fraction = Fraction(0),
         feed: FeedOptions = FeedOptions(),  # noqa: B008 - frozen
     ) -> None:
@@ -68,6 +70,7 @@ class Reader:
             allow_playlist: Whether a local playlist may open what it lists.
             wanted: Which part of it is given out.
             radius: Frames around that part that are given out too; see `wants`.
+            deinterlace: How pictures are made of fields; None = frames are given out as they are.
             near: Where reading begins, in seconds, as near as a key frame is: for a look at it,
                 times and counts are then those of no one.
             feed: How pictures are read, if it is a pattern or a folder of them.
@@ -93,10 +96,16 @@ class Reader:
             if near and self.feed is None:
                 self._go_to(near)
             self.stream = picture_track(path, self.container)
-            self._check_more(more)
+            check_continues(
+                path, self.container, list(zip(more, self._containers[1:], strict=True))
+            )
             self._late = self._late_start(wanted, radius)
             self._start()
             self._excerpt = self._found(wanted, radius)
+            self._deinterlacer = None
+            if deinterlace is not None:
+                self._deinterlacer = Deinterlacer(deinterlace, self.facts)
+                self.facts = deinterlace.facts(self.facts)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -141,7 +150,8 @@ class Reader:
 
     def wants(self, frame: av.VideoFrame) -> bool:
         """Whether a frame that was given out belongs to the part that is wanted."""
-        return self._excerpt is None or self._excerpt.wants(frame.pts or 0)
+        time = (frame.pts or 0) * self.facts.time_base / self._unit
+        return self._excerpt is None or self._excerpt.wants(time)
 
     def chapters(self) -> list[Chapter]:
         """The chapters, as PyAV gives them, of the part that is wanted."""
@@ -150,7 +160,8 @@ class Reader:
 
     def __iter__(self) -> Iterator[Event]:
         """Yield what comes, in order; the last one is an `End`, but for a part of the source."""
-        for event in self._excerpt or self._told():
+        events = iter(self._excerpt or self._told())
+        for event in self._deinterlacer.of(events) if self._deinterlacer else events:
             yield self._converted(event) if isinstance(event, Picture) else event
 
     def _told(self) -> Iterator[Event]:
@@ -168,7 +179,7 @@ class Reader:
 
     def _held_until(self, until: Fraction | None) -> Iterator[Picture]:
         """Show the last picture once more wherever one could not be decoded."""
-        step = max(1, round(1 / (self.facts.frame_rate * self._unit)))
+        step = max(1, round(1 / (frame_rate(self.stream) * self._unit)))
         for time in self.account.due(until):
             frame = self._holder.once_more(round(time / self._unit), step)
             if frame is not None:
@@ -197,7 +208,9 @@ class Reader:
         self._delay_to_zero(first, early)
         if self._late is not None:
             self._late.arm()
-        self.facts = facts_of(self.container, self.stream, first.frame, first.pixel_shape)
+        self.facts: SourceFacts = facts_of(
+            self.container, self.stream, first.frame, first.pixel_shape
+        )
         if self.feed is not None:
             expected = len(self.feed.pictures.paths)
             self.facts = replace(self.facts, frames_expected=expected)
@@ -281,7 +294,11 @@ class Reader:
             packets = PacketReader(container, stream, self.timeline, self.account)
             pictures = PictureReader(stream, self._unit, self._rising, self.account)
             step = pictures.step
-            looked_at = packets if number else self._look_ahead(iter(packets))
+            looked_at = (
+                packets
+                if number
+                else look_ahead(iter(packets), container, stream.index, self.samples)
+            )
             for packet in looked_at:
                 for jump in self.timeline.jumps[jumps:]:
                     yield Gap(reason=GapReason.JUMP, time=jump.time, seconds=jump.seconds)
@@ -289,7 +306,7 @@ class Reader:
                 if packet.stream.index == stream.index:
                     yield from self._decoded(pictures, packet)
                 else:
-                    yield TrackPacket(self._in_first_units(packet), packet.stream.index)
+                    yield TrackPacket(in_units_of(self.container, packet), packet.stream.index)
             yield from self._decoded(pictures, None)
             yield from pictures.flush()
             why = why or packets.cut_short
@@ -306,37 +323,6 @@ class Reader:
                 self.account.pass_over()
             yield from pictures.decode(due)
 
-    def _look_ahead(self, packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
-        """Find the first packets of each other track, and give out all that was read."""
-        wanted = {
-            stream.index
-            for stream in self.container.streams
-            if stream.index != self.stream.index and not is_sparse(stream)
-        }
-        read: list[Packet[Stream]] = []
-        size = 0
-        for packet in packets:
-            read.append(packet)
-            size += packet.size
-            if packet.stream.index != self.stream.index:
-                samples = self.samples.setdefault(packet.stream.index, [])
-                if len(samples) < _SAMPLES:
-                    samples.append(copy_of(packet))
-                else:
-                    wanted.discard(packet.stream.index)
-            if not wanted or len(read) >= _LOOK_AHEAD_PACKETS or size >= _LOOK_AHEAD_BYTES:
-                break
-        yield from read
-        del read
-        yield from packets
-
-    def _in_first_units(self, packet: Packet[Stream]) -> Packet[Stream]:
-        """The packet in the time base of the first file's track."""
-        own, first = packet.stream, self.container.streams[packet.stream.index]
-        if own.time_base != first.time_base:
-            packet.rescale_ts(first.time_base)
-        return packet
-
     def _fitted(self, picture: Picture) -> Picture:
         """The picture in the size of the first."""
         wider = picture.pixel_shape / (self.facts.sample_aspect_ratio or 1)
@@ -345,25 +331,3 @@ class Reader:
     def _converted(self, picture: Picture) -> Picture:
         """The picture in the format in which frames are delivered."""
         return replace(picture, frame=convert_frame(picture.frame, self.working_format))
-
-    def _check_more(self, more: tuple[Path | str, ...]) -> None:
-        """Refuse files whose tracks cannot continue the first one's.
-
-        Raises:
-            VideoError: One has others.
-        """
-        wanted = _tracks(self.container)
-        for path, container in zip(more, self._containers[1:], strict=True):
-            found = _tracks(container)
-            if found != wanted:
-                raise VideoError(
-                    f"{named(path)} cannot continue {named(self.path)}: its tracks are "
-                    f"{', '.join(found)}, not {', '.join(wanted)}; join recordings of one camera"
-                )
-
-
-def _tracks(container: InputContainer) -> list[str]:
-    return [
-        f"{stream.type} {stream.codec_context.name if stream.codec_context else ''}".strip()
-        for stream in container.streams
-    ]

@@ -26,7 +26,7 @@ from .moment_planes import MomentPlanes
 from .reader import Reader
 from .scene_windows import SceneWindows
 from .settings import StreamOptions, StreamProgress
-from .timing import Shown, Timing
+from .timing import Shown, ShownMoment, Timing
 
 __all__ = ["FrameWriter", "Restoration"]
 
@@ -43,6 +43,8 @@ class _Passed:
     """A frame that need not be restored."""
 
     number: int = 0
+    pts: int = 0
+    duration: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class _Restored:
     """What was read of it, (channels, H, W)."""
     pictures: PendingTensor
     """What became of that, (M, channels, H, W)."""
-    shown: list[Shown]
-    """When each of them is."""
+    shown: list[ShownMoment]
+    """Which of them are shown, and when."""
 
 
 def _join(thread: Thread, *, interruptible: bool) -> None:
@@ -148,7 +150,9 @@ class Restoration:
         groups = max(1, options.queue_size // 2 // restorer.multiplier)
         self._finished: Channel[_Restored | _Passed | Packet[Stream]] = Channel(groups)
         self._failure: BaseException | None = None
-        self._frames_done = 0
+        self._frames_done = self._frames_made = 0
+        self._first_pts: int | None = None
+        self._passed: _Passed | None = None
         self._started_at = monotonic()
 
     def run(self) -> bool:
@@ -185,8 +189,9 @@ class Restoration:
                     if isinstance(item, Packet):
                         self._finished.put(item)
                     elif isinstance(item, _Passed):
-                        self._pass()
+                        self._pass(item)
                     else:
+                        self._count_passed(item.frame.pts or 0)
                         self._restore(self._windows.push(item.frame, item.picture))
                 self._restore(self._windows.flush())
         except KeyboardInterrupt:
@@ -198,23 +203,21 @@ class Restoration:
         for frame, window in windows:
             if not self._reader.wants(frame):
                 continue
-            if self._frames_done < self._begins_with:
-                self._pass()
-                continue
-            number = self._reader.first_number + self._frames_done
-            restored = self._restorer.restore(window, number)
-            shown = self._timing.moments(
-                self._reader.facts, frame.pts or 0, frame.duration, self._windows.next_pts
-            )
-            before = self._streams.pending(window[self._restorer.radius])
-            pictures = self._streams.pending(restored)
-            self._finished.put(_Restored(self._frames_done, frame, before, pictures, list(shown)))
+            self._restore_one(frame, window)
             self._tell()
 
-    def _pass(self) -> None:
+    def _pass(self, item: _Passed) -> None:
         """Leave a frame to the writer."""
+        self._count_passed(item.pts)
+        self._passed = item
         self._finished.put(_Passed(self._frames_done))
         self._tell()
+
+    def _count_passed(self, next_pts: int) -> None:
+        """Count what is shown of the frame that was left to the writer last."""
+        if self._passed is not None:
+            self._frames_made += len(self._shown(self._passed.pts, self._passed.duration, next_pts))
+        self._passed = None
 
     def _tell(self) -> None:
         """Report that one more frame is done."""
@@ -229,6 +232,26 @@ class Restoration:
                 frames_kept=min(self._frames_done, self._begins_with),
             )
         )
+
+    def _restore_one(self, frame: av.VideoFrame, window: torch.Tensor) -> None:
+        """Restore a frame, or leave it to the writer if that has it."""
+        shown = self._shown(frame.pts or 0, frame.duration, self._windows.next_pts)
+        self._frames_made += len(shown)
+        if self._frames_done < self._begins_with:
+            self._finished.put(_Passed(self._frames_done))
+            return
+        if not shown:  # it is too short for the rate that is wanted
+            return
+        restored = self._restorer.restore(window, self._reader.first_number + self._frames_done)
+        before = self._streams.pending(window[self._restorer.radius])
+        pictures = self._streams.pending(restored)
+        self._finished.put(_Restored(self._frames_done, frame, before, pictures, shown))
+
+    def _shown(self, pts: int, duration: int, next_pts: int | None) -> list[ShownMoment]:
+        """Which moments of a frame are shown, and when; frames come in order."""
+        if self._first_pts is None:
+            self._first_pts = pts
+        return self._timing.shown(self._reader.facts, pts, duration, next_pts, self._first_pts)
 
     def _decode(self) -> None:
         try:
@@ -267,14 +290,15 @@ class Restoration:
             self._frames_read += 1
             # The last ones before those that are restored are in their windows.
             if self._frames_read <= self._begins_with - self._restorer.radius:
-                return _Passed()
+                return _Passed(pts=frame.pts or 0, duration=frame.duration)
         return _Decoded(frame, self._streams.pending(self._coding.read(frame)))
 
     def _write(self, item: _Restored) -> None:
         self._writer.source_frame = item.number
-        planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken())
+        indices = [each.moment for each in item.shown]
+        planes = self._planes.of(item.frame, item.before.taken(), item.pictures.taken(), indices)
         for each, moment in zip(planes, item.shown, strict=True):
-            self._writer.write_frame(item.frame, each, moment)
+            self._writer.write_frame(item.frame, each, moment.shown)
 
     def _fail(self, error: BaseException) -> None:
         """Keep the first failure, and stop everyone."""
@@ -287,10 +311,9 @@ class Restoration:
         self._finished.abort()
 
     def _compare_counts(self) -> None:
-        expected = self._frames_done * self._timing.multiplier
-        made = "decoded" if self._timing.multiplier == 1 else "made"
-        if self._writer.frames != expected:
+        made = "decoded" if self._restorer.multiplier == 1 else "made"
+        if self._writer.frames != self._frames_made:
             raise VideoError(
-                f"{expected} frames were {made} but the encoder gave back "
+                f"{self._frames_made} frames were {made} but the encoder gave back "
                 f"{self._writer.frames}: use another codec or container"
             )

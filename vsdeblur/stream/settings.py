@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from .deinterlacing import Deinterlacing
 from .excerpt import ALL, ExcerptRequest
 
 __all__ = ["ResumeRequest", "StreamOptions", "StreamProgress", "StreamResult"]
@@ -49,14 +50,25 @@ class StreamOptions:
     target gets so many times longer, in place of the duration."""
     stretch_audio: bool = False
     """Whether slow motion has the sound, stretched at its own pitch; otherwise it has none."""
+    moments: int | None = None
+    """Of a filter that gives several frames for each: how many of them are shown; None = all."""
+    fps: float | None = None
+    """Of such a filter, the frame rate of the target: each of its frames is the nearest of those
+    that the filter gives; None = as many for each frame."""
     settings: str | None = None
     """What the target is restored with, for its metadata: see `settings_text`; None = not said."""
     overwrite: bool = True
     """Whether an existing target is replaced."""
+    audio: str = "all"
+    """Which sound is wanted, and in what codec: see `parse_track_choices`."""
+    subtitles: str = "all"
+    """Which subtitles are wanted, likewise."""
     drop: bool = False
     """Whether tracks are given up that the container cannot hold and another one could."""
     max_megapixels: float = 300
     """Of a still picture, pixels in millions from which it is refused: it has to fit in memory."""
+    deinterlace: Deinterlacing | None = None
+    """How pictures are made of fields; None = interlaced frames are restored as they are."""
     part: ExcerptRequest = ALL
     """Which part of the source is restored: the target begins with its first frame."""
     resume: ResumeRequest | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,15 @@ from av.container import InputContainer
 from ..errors import VideoError
 from .ffmpeg_log import ffmpeg_reasons
 
-__all__ = ["is_address", "is_pipe", "named", "one_line", "open_source"]
+__all__ = [
+    "is_address",
+    "is_pipe",
+    "named",
+    "one_line",
+    "open_source",
+    "protocols_for",
+    "single_formats",
+]
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _PROTOCOLS = {
@@ -63,7 +72,13 @@ def named(source: str | Path) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", str(source)) if is_address(source) else str(source)
 
 
-def open_source(source: str | Path, *, allow_playlist: bool = False) -> InputContainer:
+def open_source(
+    source: str | Path,
+    *,
+    allow_playlist: bool = False,
+    options: Mapping[str, str] | None = None,
+    seconds: tuple[float, float] = (_OPEN_SECONDS, _READ_SECONDS),
+) -> InputContainer:
     """Open a file, a pipe or an address.
 
     A local file opens nothing but itself, whatever it says it is; an address opens addresses of
@@ -72,21 +87,17 @@ def open_source(source: str | Path, *, allow_playlist: bool = False) -> InputCon
     Args:
         source: Name of a file or of a pipe, "-" for stdin, or an address.
         allow_playlist: Whether a local playlist may open what it lists.
+        options: FFmpeg's, of the format and the protocol.
+        seconds: How long an address may stay silent while it is opened, and after that.
 
     Raises:
         VideoError: It cannot be opened, is no video, or is a playlist.
     """
     address = _ADDRESS.match(str(source))
-    options, timeout = {}, None
+    options, timeout = dict(options or {}), None
     if address:
-        scheme = address[1].lower()
-        if scheme not in _PROTOCOLS:
-            raise VideoError(
-                f"cannot read {named(source)}: addresses of {scheme}:// are not read; use "
-                f"{', '.join(sorted(_PROTOCOLS))}, or pipe it to stdin (-)"
-            )
-        url, timeout = str(source), (_OPEN_SECONDS, _READ_SECONDS)
-        options["protocol_whitelist"] = _PROTOCOLS[scheme]
+        url, timeout = str(source), seconds
+        options["protocol_whitelist"] = protocols_for(source)
     elif allow_playlist:
         url = _local(source)
         options["protocol_whitelist"] = f"{_LOCAL},crypto,data,{_PROTOCOLS['https']}"
@@ -94,12 +105,27 @@ def open_source(source: str | Path, *, allow_playlist: bool = False) -> InputCon
         options |= {"safe": "0", "allowed_extensions": "ALL"}
     else:
         url = _local(source)
-        options |= {"protocol_whitelist": _LOCAL, "format_whitelist": _single_formats()}
+        options |= {"protocol_whitelist": _LOCAL, "format_whitelist": single_formats()}
     with ffmpeg_reasons():
         try:
             return av.open(url, "r", container_options=options, timeout=timeout)
         except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
             raise _refusal(source, error, allow_playlist=allow_playlist) from error
+
+
+def protocols_for(address: str | Path) -> str:
+    """What an address may open: addresses of its own kind, and never a local file.
+
+    Raises:
+        VideoError: Addresses of its kind are not read.
+    """
+    scheme = str(address).partition("://")[0].lower()
+    if scheme not in _PROTOCOLS:
+        raise VideoError(
+            f"cannot read {named(address)}: addresses of {scheme}:// are not read; use "
+            f"{', '.join(sorted(_PROTOCOLS))}, or pipe it to stdin (-)"
+        )
+    return _PROTOCOLS[scheme]
 
 
 def one_line(error: BaseException) -> str:
@@ -118,7 +144,8 @@ def _local(source: str | Path) -> str:
 
 
 @cache
-def _single_formats() -> str:
+def single_formats() -> str:
+    """FFmpeg's formats that are no lists of other files, as an option of the demuxer."""
     return ",".join(sorted(av.formats_available - _PLAYLISTS))
 
 

@@ -44,16 +44,22 @@ class Timeline:
             packet.
         ahead: Seconds that a track may leap ahead; None = as far as it likes. A recording of the
             air has clocks that jump; a file whose frames have times of their own has pauses.
+        start: What the first time becomes instead of 0, where `origin` is None.
     """
 
-    def __init__(self, origin: Fraction | None = None, ahead: Fraction | None = AHEAD) -> None:
+    def __init__(
+        self,
+        origin: Fraction | None = None,
+        ahead: Fraction | None = AHEAD,
+        start: Fraction = Fraction(0),
+    ) -> None:
         self._ahead = ahead
-        self._start = Fraction(0)
+        self._start = start
         self._shifts: deque[Fraction] = deque(maxlen=_CLOCKS)  # the one in use leads
         if origin is not None:
             self._shifts.append(-origin)
         self._expected: dict[int, Fraction] = {}
-        self.end = Fraction(0)
+        self.end = start
         """Where all that has come ends, in seconds of the timeline."""
         self.jumps: list[Jump] = []
         """Where the clock jumped."""
@@ -128,11 +134,15 @@ class Timeline:
             if self._fits(time + shift, expected, back):
                 break
         else:
-            shift = expected - time
+            shift = self._resumed(track, expected) - time
             self.jumps.append(Jump(expected, -(shift - self._shifts[0])))
         with suppress(ValueError):
             self._shifts.remove(shift)
         self._shifts.appendleft(shift)
+
+    def _resumed(self, track: int, expected: Fraction) -> Fraction:
+        """When a packet on a new clock is shown: where its track was expected to go on."""
+        return expected
 
     def _fits(self, moved: Fraction, expected: Fraction, back: Fraction) -> bool:
         ahead = self._ahead

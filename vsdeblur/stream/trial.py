@@ -52,11 +52,17 @@ def takes_copy(
     return _gives_back(buffer, source.type)
 
 
-def takes_conversion(source: Stream, encoder: str, container: str, slowdown: int = 1) -> bool:
+def takes_conversion(
+    source: Stream,
+    encoder: str,
+    container: str,
+    slowdown: int = 1,
+    bit_rate: int | None = None,
+) -> bool:
     """Whether a container takes what an encoder makes of a track, and gives it back."""
 
     def write(trial: OutputContainer) -> Stream:
-        conversion = add_conversion(trial, source, encoder, slowdown)
+        conversion = add_conversion(trial, source, encoder, slowdown, bit_rate)
         trial.start_encoding()
         for packet in conversion.trial_packets():
             trial.mux(packet)

@@ -197,7 +197,7 @@ class Writer:
                 case Action.COPY:
                     self._others.copy(source, planned.becomes or None)
                 case Action.CONVERT:
-                    self._others.convert(source, planned.becomes)
+                    self._others.convert(source, planned.becomes, planned.bit_rate)
         assert encoded is not None
         metadata = container_metadata(reader.container.metadata, plan.container)
         self._container.metadata.update(with_comment(metadata, options.settings))

@@ -58,8 +58,8 @@ class Crops:
             planes = torch.where(self.is_reversed[:, None], planes.flip(1), planes)
         whole = kept[windows[:, None], planes].flatten(2)
         places = self._places(kept.shape[-1])[:, None].expand(-1, whole.shape[1], -1)
-        crops: Tensor = whole.gather(2, places).unflatten(2, (self.size, self.size))
-        return crops
+        cut: Tensor = whole.gather(2, places).unflatten(2, (self.size, self.size))
+        return cut
 
     def _places(self, width: int) -> Tensor:
         """Where in a plane of that width the pixels of a crop come from, (N, size * size)."""

@@ -73,17 +73,31 @@ class GraphedStep:
     def _record(self, batch: tuple[Tensor, ...]) -> bool:
         """Record the step without doing it; whether that could be."""
         self._inputs = [part.clone() for part in batch]
-        graph = torch.cuda.CUDAGraph()
+        graph, cause = torch.cuda.CUDAGraph(), None
         try:
-            with torch.cuda.graph(graph):
-                self._loss = self._work(*self._inputs)
+            # A recording that fails leaves its own stream behind as the current one.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
+                try:
+                    self._loss = self._work(*self._inputs)
+                except Exception as error:  # to end the recording will fail too, and says less
+                    cause = error
+                    raise
         except Exception as error:  # whatever it is, the step can be done as it comes
             torch.cuda.synchronize()
+            _free_random_numbers()
             self._is_eager, self._inputs, self._loss = True, [], None
-            self._say_why(first_line(error))
+            self._say_why(first_line(cause or error))
             return False
         self._graph = graph
         return True
 
     def _say_why(self, reason: str) -> None:
         self._say(f"steps are not played as a CUDA graph, and take longer: {reason}")
+
+
+def _free_random_numbers() -> None:
+    """Let dropout draw again: a recording that fails keeps the generator's state to itself."""
+    if torch.cuda.is_initialized():
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        fresh = torch.Generator(generator.device)
+        generator.graphsafe_set_state(fresh.graphsafe_get_state())

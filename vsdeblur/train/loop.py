@@ -63,6 +63,8 @@ def train(
     _check_options(stages[0], options)
     task = TASKS[stages[0].filter](stages, options)
     fabric = _fabric(stages, options)
+    if not fabric.is_global_zero:
+        say = _nothing
     for folder in folders:
         folder.create()
 
@@ -87,6 +89,10 @@ def train(
             break
     assert weights is not None
     return weights
+
+
+def _nothing(line: str) -> None:
+    """What all devices but the first say."""
 
 
 def _end_of(stages: Sequence[Recipe], deadline: float | None) -> float | None:

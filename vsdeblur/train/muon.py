@@ -77,6 +77,8 @@ def orthogonalized(matrices: Tensor, steps: int = 5) -> Tensor:
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
-        x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x
+        # 3.4445 x + (2.0315 gram^2 - 4.7750 gram) x, rounded once each: faster, and nearer.
+        polynomial = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        x = torch.baddbmm(x, polynomial, x, beta=3.4445)
     nearest: Tensor = x.mT if tall else x
     return nearest.to(matrices.dtype)

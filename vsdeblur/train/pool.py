@@ -15,16 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import gcd
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .crops import Crops
 from .footage import as_recorded
+from .kept_windows import KeptWindows, Made, unpacked
 from .settings import DrawSettings, PoolSettings
 
-__all__ = ["GROUP", "Made", "Maker", "Share", "WindowPool", "num_parts"]
+__all__ = ["GROUP", "Maker", "Share", "WindowPool", "num_parts"]
 
 GROUP = {"cpu": 4, "cuda": 48}
 """Windows made at a time, by kind of device; those made from photos share one level of blur."""
@@ -35,21 +35,6 @@ MAX_PARTS = 120
 def num_parts(batch_size: int) -> int:
     """Parts of the pool that batches of a size are drawn from: as many devices can share them."""
     return gcd(batch_size, MAX_PARTS)
-
-
-class Made(NamedTuple):
-    """Windows that were made together, before any noise."""
-
-    blurred: Tensor
-    """(N, T, H, W) in [0, 1]: T blurred frames in time, or the colours of one."""
-    sharp: Tensor
-    """(N, M, H, W) in [0, 1]: partner of the middle frame, moments in time, or colours."""
-    psnr: Tensor
-    """(N,), dB, of what is blurred: decides how often a window is drawn."""
-    is_concert: Tensor
-    """(N,) bool: lit like a concert, and so to be given a concert's noise."""
-    flows: Tensor | None = None
-    """(N, 4, H, W), pixels: x and y to the last moment, x and y to the first."""
 
 
 type Maker = Callable[[int, torch.Generator, torch.Generator], Made]
@@ -125,7 +110,7 @@ class WindowPool:
         self._initial = max(1, settings.initial // (self._group * self._num_parts))
         self._capacity = max(self._initial, settings.capacity // (self._group * self._num_parts))
         self._numbers = [[-1] * self._capacity for _ in self._parts]  # of the groups that are there
-        self._kept: _Kept | None = None
+        self._kept: KeptWindows | None = None
         self._odds = torch.zeros(0)
 
     def batch(self, step: int) -> tuple[Tensor, ...]:
@@ -156,7 +141,7 @@ class WindowPool:
         settings = self._settings
         is_dark = chance[0] < settings.darken_share
         gain = torch.where(is_dark, 0.15 + 0.85 * chance[1], 1.0)[:, None, None, None]
-        blurred, sharp = (_unpacked(part).mul_(gain) for part in (blurred, sharp))
+        blurred, sharp = (unpacked(part).mul_(gain) for part in (blurred, sharp))
         is_noisy = settings.max_noise > 0 or settings.max_concert_noise > 0
         recorded = as_recorded(
             blurred,
@@ -213,7 +198,7 @@ class WindowPool:
     def _put(self, group: int, made: Made) -> None:
         if self._kept is None:
             num = len(self._parts) * self._capacity * self._group
-            self._kept = _Kept.like(made, num, self._kept_as, self._device)
+            self._kept = KeptWindows.like(made, num, self._kept_as, self._device)
         low, high = self._settings.favoured_psnr
         favoured = (made.psnr >= low) & (made.psnr < high)
         bounds = self._settings.max_concert_noise, self._settings.max_noise
@@ -230,41 +215,3 @@ class WindowPool:
         """A generator of its own for each purpose and index."""
         seed = (self._seed * 8 + purpose) * 2**32 + index
         return torch.Generator(device).manual_seed(seed)
-
-
-@dataclass
-class _Kept:
-    """All windows of this device's parts, part by part."""
-
-    blurred: Tensor  # (S, T, H, W)
-    sharp: Tensor  # (S, M, H, W)
-    flows: Tensor | None  # (S, 4, H, W)
-    max_noise: Tensor  # (S,), bound on each one's noise
-    weights: Tensor  # (S,), how often each is drawn
-
-    @classmethod
-    def like(cls, made: Made, num: int, kept_as: torch.dtype, device: torch.device) -> _Kept:
-        def room(part: Tensor, dtype: torch.dtype) -> Tensor:
-            return torch.empty(num, *part.shape[1:], dtype=dtype, device=device)
-
-        return cls(
-            room(made.blurred, torch.half),
-            room(made.sharp, kept_as),
-            None if made.flows is None else room(made.flows, torch.half),
-            *torch.zeros(2, num, device=device),
-        )
-
-    def put(self, where: slice, made: Made, max_noise: Tensor, weights: Tensor) -> None:
-        self.blurred[where] = made.blurred
-        is_code = self.sharp.dtype == torch.uint8
-        self.sharp[where] = (made.sharp * 255).round() if is_code else made.sharp
-        if self.flows is not None:
-            assert made.flows is not None
-            self.flows[where] = made.flows
-        self.max_noise[where] = max_noise
-        self.weights[where] = weights
-
-
-def _unpacked(kept: Tensor) -> Tensor:
-    """As numbers in [0, 1]."""
-    return kept.float().div_(255) if kept.dtype == torch.uint8 else kept.float()

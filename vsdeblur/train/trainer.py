@@ -112,11 +112,12 @@ class Trainer(ABC):
         # Dropout must not depend on where a run was cut, nor be alike on two devices.
         devices, rank = self.fabric.world_size, self.fabric.global_rank
         torch.manual_seed(self.recipe.seed * 2**32 + self.step * devices + rank)
-        batch = self.arranged(*batch)
-        self.step += 1
+        batch, done = self.arranged(*batch), self.step + 1
         # The average of the first steps must not remember the random start.
-        self._forgotten.fill_(1 - min(self.recipe.ema, (1 + self.step) / (10 + self.step)))
-        return self._step(*batch)
+        self._forgotten.fill_(1 - min(self.recipe.ema, (1 + done) / (10 + done)))
+        loss = self._step(*batch)
+        self.step = done
+        return loss
 
     def _work(self, *batch: Tensor) -> Tensor:
         """What the device does in a step."""

@@ -52,7 +52,8 @@ def measure(planned: PlannedJob, restorer: Restorer) -> Measured | None:
     options = replace(planned.options, part=count)
     with Reader(
             planned.reader.path, allow_playlist=options.allow_playlist,
-            wanted=count, radius=restorer.radius, near=_middle(planned),
+            wanted=count, radius=restorer.radius, deinterlace=options.deinterlace,
+            near=_middle(planned),
             feed=FeedOptions(
                 rate=options.input_rate, max_megapixels=options.max_megapixels,
                 keeps_alpha=isinstance(planned, PlannedPictures),

@@ -83,6 +83,11 @@ class PlannedPictures(PlannedJob):
         Raises:
             VideoError: The last of them does not say that it was restored with these settings.
         """
+        if self.timing.rate is not None and self.names.existing():
+            raise VideoError(
+                f"{self.name} cannot be gone on with, since pictures at a wanted rate do not say "
+                "what they are made of; begin again with --overwrite and without --resume"
+            )
         names, feed = self.names, self.reader.feed
         first = self._place_of(0)
         places: Iterator[int] = (
@@ -138,7 +143,7 @@ def existing_of(source: Path | str, target: Path | str) -> list[Path]:
     if not is_picture_target(source, target):
         return [Path(target)] if str(target) != "-" and Path(target).is_file() else []
     pictures = find_pictures(source) if is_sequence(source) else None
-    return PictureNames.of(Path(target), pictures, 1).existing()
+    return PictureNames.of(Path(target), pictures, one_of_one=True).existing()
 
 
 @contextmanager
@@ -152,17 +157,21 @@ def planned_pictures(
     """
     timing = timing_of(restorer, options)
     pictures = find_pictures(source) if is_sequence(source) else None
-    names = PictureNames.of(target, pictures, restorer.multiplier)
+    names = PictureNames.of(
+        target, pictures, one_of_one=timing.multiplier == 1 and timing.rate is None
+    )
     goes_on = options.resume is not None and options.resume.goes_on
     check_pictures(names, pictures, may_exist=options.overwrite or goes_on)
     with Reader(
         source, *options.join, allow_playlist=options.allow_playlist,
-        wanted=options.part, radius=restorer.radius,
+        wanted=options.part, radius=restorer.radius, deinterlace=options.deinterlace,
         feed=FeedOptions(
             rate=options.input_rate, max_megapixels=options.max_megapixels, keeps_alpha=True
         ),
     ) as reader:  # fmt: skip
-        facts = reader.facts
+        facts, choice = reader.facts, timing.choice(reader.facts)
+        if choice is not None and choice.told:
+            log.info("%s", choice.told)
         check_size(source, facts.width, facts.height)
         bits = _bits(facts, options)
         reader.working_format = _working_format(facts, restorer)

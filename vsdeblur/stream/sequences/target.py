@@ -69,25 +69,25 @@ class PictureNames:
     own_names: bool
 
     @classmethod
-    def of(cls, target: Path, source: Pictures | None, multiplier: int) -> Self:
+    def of(cls, target: Path, source: Pictures | None, *, one_of_one: bool) -> Self:
         """The names of a target.
 
         Args:
             target: A pattern or a folder.
             source: What it is made of; None = a video.
-            multiplier: Frames of the target a frame of the source, at most.
+            one_of_one: Whether each frame of the source gives one picture.
 
         Raises:
             VideoError: The pictures would have a suffix that is not written.
         """
-        one_of_one = source if multiplier == 1 else None
+        single = source if one_of_one else None
         parts = pattern_of(target)
         if parts is not None and not target.is_dir():
-            names = cls(target.parent, *parts, one_of_one, own_names=False)
+            names = cls(target.parent, *parts, single, own_names=False)
         else:
             suffix = source.paths[0].suffix.lower() if source is not None else ".png"
             suffix = suffix if suffix in WRITTEN else ".png"
-            names = cls(target, "", 6, suffix, one_of_one, own_names=one_of_one is not None)
+            names = cls(target, "", 6, suffix, single, own_names=single is not None)
         if names.kind not in WRITTEN:
             raise VideoError(f"{names.kind} is not written; write {', '.join(sorted(WRITTEN))}")
         return names

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ...data.kernels import apply_blur, draw_blur
 from ...data.photos import random_below
-from ..pool import Made, WindowPool
+from ..kept_windows import Made
+from ..pool import WindowPool
 from ..settings import BlurSettings, PairSettings, PoolSettings
 from ..synthesis.windows import synthesize
 from .colour_photos import PictureSet

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from ...data.psnr import luma_psnr
 from ...models.dblrnet import FastDBLRNet
 from ...models.discriminator import FrameDiscriminator
+from ..kept_windows import Made
 from ..losses import LOSSES
 from ..material import DRAWINGS, Material
-from ..pool import Made, Maker, WindowPool
+from ..pool import Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
 from ..synthesis.drawings import DrawingSource

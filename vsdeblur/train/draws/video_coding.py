@@ -22,6 +22,8 @@ log = logging.getLogger("vsdeblur")
 
 CRF = (18.0, 34.0)
 """Constant rate factor of x264: least and most; its default is 23."""
+LEAD = 2
+"""Frames before a window."""
 FINER = 3.0
 """How much lower than the factor the quantiser of a clip's first frame is."""
 
@@ -32,10 +34,10 @@ def video_coded(
     """Code the blurred frames of windows as H.264, at a rate factor drawn for each window.
 
     On a CPU x264 does it, 5 ms for a window of 5 frames of 128x128: half of the windows as clips of
-    their own, and half after some frames more (their own, played backwards), so that their first
-    one has been predicted too. On other devices, and where x264 is missing (which is said once), it
-    is done in outline, on tensors, half of the windows from their last frame to their first. The
-    sharp partners stay as they are; see the package.
+    their own with its preset medium, and half with veryfast after two frames more (their own,
+    played backwards), so that their first one has been predicted too. On other devices, and where
+    x264 is missing (which is said once), it is done in outline, on tensors, half of the windows
+    from their last frame to their first. The sharp partners stay as they are; see the package.
     """
     draw = Draw(blurred, generator)
     chosen = Chosen(draw, len(blurred), share)
@@ -70,9 +72,10 @@ def _in_outline(windows: Tensor, factors: Tensor, turned: Tensor) -> Tensor:
 
 def _coded(frames: NDArray[np.uint8], crf: float, *, leads: bool) -> NDArray[np.uint8]:
     """A window, (T, H, W), by itself or led to."""
-    lead = frames[:0:-1] if leads else frames[:0]
-    clip = coded(np.concatenate([lead, frames]), crf)
-    return clip[len(lead) :]
+    if not leads:
+        return coded(frames, crf)
+    lead = frames[LEAD:0:-1]
+    return coded(np.concatenate([lead, frames]), crf, preset="veryfast")[len(lead) :]
 
 
 @lru_cache

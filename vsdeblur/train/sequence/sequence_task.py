@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from ...models.sequence import NUM_MOMENTS, SequenceDiscriminator
+from ..kept_windows import Made
 from ..losses import LOSSES
 from ..material import Material
-from ..pool import Made, Maker, WindowPool
+from ..pool import Maker, WindowPool
 from ..recipe import Recipe
 from ..run_options import TrainOptions
 from ..settings import SequenceSettings

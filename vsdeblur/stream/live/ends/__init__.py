@@ -1,0 +1,1 @@
+"""The two ends of a live stream: where it comes from, and where it goes."""

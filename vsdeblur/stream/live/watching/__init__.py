@@ -1,0 +1,1 @@
+"""How a live run does: events, counts, and what is told of them."""
