@@ -8,12 +8,8 @@ from PIL import Image
 from vsdeblur.errors import VideoError
 from vsdeblur.stream import StreamOptions, restore_file
 from vsdeblur.stream.excerpt import ExcerptRequest
-from vsdeblur.stream.jobs.forecast import (
-    FRAMES,
-    _Sizes,
-    expected_of_all,
-    forecast_file,
-)
+from vsdeblur.stream.jobs.forecast import expected_of_all, forecast_file
+from vsdeblur.stream.jobs.measuring import FRAMES, _Sizes
 from vsdeblur.stream.positions import Position
 
 FFV1 = StreamOptions(codec="ffv1")

@@ -37,7 +37,8 @@ def test_a_missing_source_is_refused(tmp_path, refusal):
 
 
 def test_a_folder_as_source_is_refused(tmp_path, refusal):
-    assert "is a folder; give" in refusal(tmp_path, tmp_path / "out.mp4")
+    said = refusal(tmp_path, tmp_path / "out.mp4")
+    assert "holds no picture; give a video or picture file" in said
 
 
 def test_an_empty_source_is_refused(tmp_path, refusal):

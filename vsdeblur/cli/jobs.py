@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -48,6 +49,10 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Look into the folders of folders; their tree is mirrored under --out.",
             ),
             click.option(
+                "--input-rate", metavar="RATE",
+                help="Frames a second of an image sequence: 25 [default], 23.976, 24000/1001.",
+            ),
+            click.option(
                 "--start", metavar="TIME",
                 help="Begin there: 90.5, 1:02:03.5, or a frame's number from 0, 250f.",
             ),
@@ -85,6 +90,7 @@ class JobRequest:
     dry_run: bool
     start: str | None
     duration: str | None
+    input_rate: str | None
     resume: bool | None
     """Whether a job is gone on with; None = it may be, by a later command."""
 
@@ -110,16 +116,21 @@ class JobRequest:
                     "folder with --out"
                 )
             names = tuple(sources)
-            if _is_folder(last, names):
+            if _is_of_sequence(names, last, rated=given["input_rate"] is not None):
+                target = last
+            elif _is_folder(last, names):
                 out = Path(last)
             else:
                 target = last
+        if target is None and given["input_rate"] is not None:
+            raise OptionError("--input-rate is for one image sequence; give IN and OUT")
         if target is not None and recursive:
             raise OptionError("--recursive is for folders; give a folder to write to with --out")
         return cls(
             names=names, target=target, out=out, suffix=suffix, recursive=recursive,
             overwrite=overwrite, no_clobber=no_clobber, dry_run=dry_run,
             start=given.pop("start"), duration=given.pop("duration"), resume=given.pop("resume"),
+            input_rate=given.pop("input_rate"),
         )  # fmt: skip
 
     @property
@@ -136,6 +147,17 @@ class JobRequest:
             None if text is None else parse_position(text) for text in (self.start, self.duration)
         )
         return ExcerptRequest(start, duration)
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames a second of an image sequence; None = it is not said.
+
+        Raises:
+            OptionError: It is given in a form that is not known.
+        """
+        from ..stream.sequences.rates import parse_rate
+
+        return None if self.input_rate is None else parse_rate(self.input_rate)
 
     def noted(self, settings: str) -> ResumeRequest | None:
         """How jobs are noted; None = not at all."""
@@ -171,18 +193,18 @@ class JobRequest:
         return _Several(jobs, overwrite=self.overwrite, no_clobber=self.no_clobber)
 
     def _one(self, source: str, target: str, join: Sequence[str]) -> Work | None:
-        from ..stream.paths import check_paths
         from ..stream.resume import check_begun
+        from ..stream.sequences.planning import check_all_paths, existing_of
 
-        exists = target != "-" and Path(target).is_file()
-        if exists and self.no_clobber and not self.dry_run:
+        existing = existing_of(source, target)
+        if existing and self.no_clobber and not self.dry_run:
             reporter().say(f"{target} exists and stays as it is")
             return None
         overwrite = self.overwrite or self.dry_run
-        if exists and not overwrite and _at_terminal():
-            overwrite = _may_replace(Path(target))
+        if existing and not overwrite and not self.resume and _at_terminal():
+            overwrite = _may_replace(existing[0])
         for each in (source, *join):
-            check_paths(each, target, overwrite=overwrite)
+            check_all_paths(each, target, overwrite=overwrite)
         goes_on = self.resume is not None or self.dry_run
         check_begun(target, goes_on=goes_on, overwrite=overwrite)
         return _One(source, target, overwrite=overwrite)
@@ -309,7 +331,40 @@ def _kept(result: StreamResult) -> str:
         return "nothing was written"
     written = "stdout" if str(result.target) == "-" else result.target
     goes_on = "; --resume goes on" if result.can_go_on else ""
-    return f"{written} holds the first {result.frames_out} frames and plays{goes_on}"
+    plays = "" if "%" in Path(str(result.target)).name else " and plays"
+    return f"{written} holds the first {result.frames_out} frames{plays}{goes_on}"
+
+
+def _is_of_sequence(sources: Sequence[str], target: str, *, rated: bool) -> bool:
+    """Whether one image sequence is read or written.
+
+    Raises:
+        OptionError: A folder of pictures may be a sequence, or pictures one by one.
+    """
+    from ..stream.sequences.names import is_sequence
+    from ..stream.sequences.target import is_picture_target
+
+    if len(sources) != 1:
+        return False
+    if not is_sequence(sources[0]) and not is_picture_target(sources[0], target):
+        return False
+    to_folder = Path(target).is_dir() or target.endswith(("/", os.sep))
+    if not Path(sources[0]).is_dir() or not to_folder or rated:
+        return True
+    if not _holds_pictures_alone(Path(sources[0])):
+        return False
+    raise OptionError(
+        f"{sources[0]} holds pictures: if they are the frames of one video give --input-rate, and "
+        f"if each is for itself --out {target}"
+    )
+
+
+def _holds_pictures_alone(folder: Path) -> bool:
+    from ..stream.jobs.inputs import VIDEOS
+    from ..stream.picture_files import SUFFIXES
+
+    found = {path.suffix.lower() for path in folder.iterdir() if path.is_file()}
+    return bool(found & SUFFIXES) and not found & VIDEOS
 
 
 def _is_folder(name: str, sources: Sequence[str]) -> bool:

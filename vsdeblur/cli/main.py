@@ -155,6 +155,7 @@ def restore(
         **several,
         part=asked.part,
         resume=asked.noted(settings),
+        input_rate=asked.rate,
         settings=settings if settings_tag else None,
     )
     if dry_run:

@@ -38,7 +38,7 @@ RESTORE_GROUPS = {
         "--help",
     ),
     "Several files": ("--suffix", "--recursive", "--no-clobber"),
-    "What is read": ("--join", "--strict", "--allow-playlist", "--max-megapixels"),
+    "What is read": ("--input-rate", "--join", "--strict", "--allow-playlist", "--max-megapixels"),
     "What is written": (
         "--audio",
         "--subtitles",

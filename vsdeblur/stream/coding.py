@@ -16,8 +16,9 @@ from ..frames.colour import MATRICES, YUVCoding, default_matrix
 from ..frames.luma import LumaCoding
 from .formats import luma_coding, read_luma, read_planes
 from .reader import SourceFacts
+from .sequences.coding import PACKED, PackedFrames
 
-__all__ = ["FrameCoding", "LumaFrames", "RGBFrames", "frame_coding"]
+__all__ = ["FrameCoding", "LumaFrames", "RGBFrames", "frame_coding", "yuv_coding"]
 
 _UNNAMED_MATRICES = (0, 2, 3)
 """RGB (which is converted), unspecified, reserved."""
@@ -60,10 +61,12 @@ def frame_coding(
     Raises:
         VideoError: The file's colour matrix is none that RGB can be had from.
     """
+    if working_format in PACKED:
+        return PackedFrames(working_format, channels, device)
     luma = luma_coding(working_format, full_range=facts.full_range)
     if channels == 1:
         return LumaFrames(luma, device)
-    return RGBFrames(_yuv_coding(facts, working_format, luma), device)
+    return RGBFrames(yuv_coding(facts, working_format, luma), device)
 
 
 class LumaFrames:
@@ -114,7 +117,12 @@ class RGBFrames:
         return self._coding.encode_change(read_planes(frame), restored - before)
 
 
-def _yuv_coding(facts: SourceFacts, working_format: str, luma: LumaCoding) -> YUVCoding:
+def yuv_coding(facts: SourceFacts, working_format: str, luma: LumaCoding) -> YUVCoding:
+    """How the planes of a format stand for RGB.
+
+    Raises:
+        VideoError: The file's colour matrix is none that RGB can be had from.
+    """
     video_format = VideoFormat(working_format, 64, 64)
     across, down = 64 // video_format.chroma_width(64), 64 // video_format.chroma_height(64)
     return YUVCoding(

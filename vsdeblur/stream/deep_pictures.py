@@ -54,8 +54,8 @@ def write_deep(pixels: NDArray[np.uint16], suffix: str, extras: dict[str, Any]) 
     Args:
         pixels: The pixels.
         suffix: Which of the two, by its suffix in small letters.
-        extras: `icc_profile`, `exif` (bytes both), `dpi`, for a PNG `pnginfo` and for a TIFF
-            `software`, as Pillow has them.
+        extras: `icc_profile`, `exif` (bytes both), `dpi`, for a PNG `pnginfo` and
+            `compress_level`, and for a TIFF `software`, as Pillow has them.
 
     Raises:
         ValueError: The suffix is of another format.
@@ -75,6 +75,8 @@ def _png(pixels: NDArray[np.uint16], extras: dict[str, Any]) -> bytes:
     encoder.pix_fmt = _FORMATS[pixels.shape[-1]].replace("le", "be")
     encoder.time_base = 1
     encoder.options = {"pred": "mixed"}
+    if "compress_level" in extras:
+        encoder.options |= {"compression_level": str(extras["compress_level"])}
     packets = [*encoder.encode(frame.reformat(format=encoder.pix_fmt)), *encoder.encode(None)]
     data = b"".join(bytes(packet) for packet in packets)
     return data[:_SIGNATURE_AND_HEADER] + _chunks(extras) + data[_SIGNATURE_AND_HEADER:]

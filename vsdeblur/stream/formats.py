@@ -24,6 +24,7 @@ __all__ = [
     "luma_coding",
     "natural_format",
     "plain_name",
+    "read_alpha",
     "read_luma",
     "read_planes",
     "replace_planes",
@@ -114,6 +115,13 @@ def read_planes(frame: av.VideoFrame) -> list[NDArray[np.generic]]:
     return [np.right_shift(view, shift) if shift else view for view in _views(frame)]
 
 
+def read_alpha(frame: av.VideoFrame) -> NDArray[np.generic] | None:
+    """Code values of the plane of alpha, all of them in use, (H, W); None = there is none."""
+    if not has_alpha(frame.format.name) or len(frame.planes) < 4:
+        return None
+    return _rows_of(frame, 3)[:, : frame.width].copy()
+
+
 def replace_planes(frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]]) -> None:
     """Write code values into Y, or into Y, U and V; other planes stay.
 
@@ -132,6 +140,8 @@ def convert_frame(frame: av.VideoFrame, name: str) -> av.VideoFrame:
     """
     if frame.format.name == name:
         return frame
+    if VideoFormat(name).is_rgb:
+        return frame.reformat(format=name)
     if frame.format.is_rgb or frame.format.has_palette:
         return frame.reformat(
             format=name,

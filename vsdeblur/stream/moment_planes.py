@@ -16,6 +16,7 @@ from ..frames.moment_choice import as_rate
 from ..restorers import Restorer
 from .coding import FrameCoding
 from .formats import read_planes
+from .sequences.coding import PACKED
 from .settings import StreamOptions
 from .timing import Timing
 
@@ -72,7 +73,7 @@ class MomentPlanes:
 
     def __init__(self, restorer: Restorer, coding: FrameCoding, pixel_format: str) -> None:
         self._coding = coding
-        has_chroma = not pixel_format.startswith("gray")
+        has_chroma = not pixel_format.startswith("gray") and pixel_format not in PACKED
         self._moves_chroma = has_chroma and restorer.moves_chroma
         if self._moves_chroma:
             require_opencv()

@@ -15,7 +15,6 @@ from .outlet import open_outlet
 from .paths import (
     PartialFile,
     as_given,
-    check_paths,
     free_name,
     is_stream,
     partial_file,
@@ -23,8 +22,11 @@ from .paths import (
 )
 from .plan import Action, Plan
 from .planning import PlannedJob, planned_job
-from .restoration import Restoration
+from .restoration import FrameWriter, Restoration
 from .resume import NotedJob, noted_job
+from .sequences.names import is_sequence
+from .sequences.planning import check_all_paths, planned_pictures
+from .sequences.target import is_picture_target
 from .settings import StreamOptions, StreamProgress, StreamResult
 from .source import named
 from .still import is_picture, restore_picture
@@ -67,8 +69,10 @@ def restore_file(
     """
     assert restorer.channels in (1, 3), restorer.channels
     source, target = as_given(source), as_given(target)
-    check_paths(source, target, overwrite=options.overwrite)
-    if _is_picture(source) or _is_picture(target):
+    check_all_paths(source, target, overwrite=options.overwrite)
+    if is_picture_target(source, target):
+        return _restore_to_pictures(source, Path(target), restorer, options, report)
+    if not is_sequence(source) and (_is_picture(source) or _is_picture(target)):
         return _restore_picture(source, target, restorer, options)
     with planned_job(source, target, restorer, options) as planned:
         job = _Job(planned, restorer, report)
@@ -93,7 +97,10 @@ def plan_file(
         VideoError: As `restore_file`, as far as can be told before the first frame.
     """
     source, target = as_given(source), as_given(target)
-    check_paths(source, target, overwrite=options.overwrite)
+    check_all_paths(source, target, overwrite=options.overwrite)
+    if is_picture_target(source, target):
+        with planned_pictures(source, Path(target), restorer, options) as pictures:
+            return pictures.plan
     with planned_job(source, target, restorer, options) as planned:
         return planned.plan
 
@@ -129,12 +136,12 @@ class _Job:
         result = self.result(partial.place or target, interrupted=interrupted)
         return replace(result, can_go_on=noted is not None and noted.can_go_on)
 
-    def run(self, writer: Writer, noted: NotedJob | None = None) -> bool:
-        """Restore all frames and complete the target; whether Ctrl-C ended it early."""
+    def run(self, writer: FrameWriter, begins_with: int = 0) -> bool:
+        """Restore all frames, or all but the first ones; whether Ctrl-C ended it early."""
         planned = self._planned
         restoration = Restoration(
             planned.reader, writer, self._restorer, planned.options, planned.timing, self._report,
-            begins_with=noted.begins_with if noted else 0,
+            begins_with=begins_with,
         )  # fmt: skip
         try:
             return restoration.run()
@@ -146,7 +153,7 @@ class _Job:
     ) -> bool:
         """As `run`; the target is replaced by what is complete, the rest has a name of its own."""
         try:
-            interrupted = self.run(writer, noted)
+            interrupted = self.run(writer, noted.begins_with if noted else 0)
         except Exception as error:
             with suppress(VideoError):
                 writer.finish()
@@ -187,6 +194,23 @@ class _Job:
     def _warn(self, line: str) -> None:
         self._warnings.append(line)
         log.warning("%s", line)
+
+
+def _restore_to_pictures(
+    source: Path | str,
+    target: Path,
+    restorer: Restorer,
+    options: StreamOptions,
+    report: Callable[[StreamProgress], None],
+) -> StreamResult:
+    with planned_pictures(source, target, restorer, options) as planned:
+        goes_on = options.resume is not None and options.resume.goes_on
+        passed = planned.present() if goes_on else 0
+        job = _Job(planned, restorer, report)
+        with planned.names.made_folder(), planned.picture_writer(passed=passed) as writer:
+            interrupted = job.run(writer, passed // planned.timing.multiplier)
+        result = job.result(target, interrupted=interrupted)
+        return replace(result, can_go_on=interrupted and result.frames_out > 0)
 
 
 def _restore_picture(

@@ -19,7 +19,7 @@ from .track_forms import chosen_form, is_known, kept_form, stretched_form
 from .track_plan import Action, Plan, TrackPlan
 from .trial import takes_copy
 
-__all__ = ["Action", "Plan", "PlannedSource", "TrackPlan", "make_plan"]
+__all__ = ["Action", "Plan", "PlannedSource", "TrackPlan", "make_plan", "plan_pictures"]
 
 _HOLDERS = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
 """Containers that hold much, and their suffixes."""
@@ -71,6 +71,17 @@ def make_plan(
             planned = _given_up(planned, source, samples, container, options)
         tracks.append(planned)
     return Plan(container, tuple(tracks))
+
+
+def plan_pictures(reader: PlannedSource) -> Plan:
+    """What becomes of each track where frames become pictures: all but them is left out."""
+    tracks = [
+        replace(_unplanned(source), reason="pictures hold no other tracks")
+        for source in reader.container.streams
+    ]
+    index = reader.stream.index
+    tracks[index] = replace(tracks[index], action=Action.RESTORE, reason="")
+    return Plan("image2", tuple(tracks))
 
 
 def _chosen(sources: Iterable[Stream], options: StreamOptions) -> dict[int, TrackChoice]:

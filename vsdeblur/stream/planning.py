@@ -23,6 +23,7 @@ from .packets import copy_of
 from .paths import check_size, is_stream
 from .plan import Action, Plan, make_plan
 from .reader import Reader, SourceFacts
+from .sequences.feed import FeedOptions
 from .settings import StreamOptions
 from .source import named
 from .timing import Shown, Timing
@@ -96,6 +97,7 @@ def planned_job(
     with Reader(
         source, *options.join, allow_playlist=options.allow_playlist,
         wanted=options.part, radius=restorer.radius, deinterlace=options.deinterlace,
+        feed=FeedOptions(rate=options.input_rate, max_megapixels=options.max_megapixels),
     ) as reader:  # fmt: skip
         choice = timing.choice(reader.facts)
         if choice is not None and choice.told:
@@ -103,6 +105,8 @@ def planned_job(
         check_size(source, reader.facts.width, reader.facts.height)
         reader.working_format = working_format(reader.facts, options, codec)
         check_alpha(reader.facts, reader.working_format, options, container)
+        if reader.feed is not None:
+            reader.feed.announce_gaps()
         announce_limits(reader.facts, reader.working_format, options)
         plan = make_plan(reader, container, options, timing)
         job = PlannedJob(

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from ..errors import VideoError
+from ..errors import OptionError, VideoError
 from .account import Account
 from .deinterlacing import Deinterlacer, Deinterlacing
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
@@ -30,6 +30,8 @@ from .look_ahead import look_ahead
 from .packets import PacketReader, first_time, source_timeline, start_times
 from .pictures import PictureReader, counts_places
 from .promise import promise_of
+from .sequences.feed import FeedOptions, PictureFeed
+from .sequences.names import find_pictures, is_sequence
 from .source import named, one_line, open_source
 from .timeline import Rising
 
@@ -58,6 +60,7 @@ class Reader:
         radius: int = 0,
         deinterlace: Deinterlacing | None = None,
         near: Fraction = Fraction(0),
+        feed: FeedOptions = FeedOptions(),  # noqa: B008 - frozen
     ) -> None:
         """Open a source and look at its first frame.
 
@@ -70,6 +73,7 @@ class Reader:
             deinterlace: How pictures are made of fields; None = frames are given out as they are.
             near: Where reading begins, in seconds, as near as a key frame is: for a look at it,
                 times and counts are then those of no one.
+            feed: How pictures are read, if it is a pattern or a folder of them.
 
         Raises:
             VideoError: It cannot be read, has no picture track, or no frame of it decodes; the
@@ -83,11 +87,13 @@ class Reader:
         self.samples: dict[int, list[Packet[Stream]]] = {}
         """Copies of the first packets of each other track, to try the target with."""
         self._containers: list[InputContainer] = []
+        self.feed: PictureFeed | None = None
+        """What reads the source if it is an image sequence; None = it is none."""
         try:
             for each in (path, *more):
-                self._containers.append(open_source(each, allow_playlist=allow_playlist))
+                self._containers.append(self._opened(each, feed, allow_playlist=allow_playlist))
             self.container = self._containers[0]
-            if near:
+            if near and self.feed is None:
                 self._go_to(near)
             self.stream = picture_track(path, self.container)
             check_continues(
@@ -117,6 +123,8 @@ class Reader:
     ) -> None:
         for container in self._containers:
             container.close()
+        if self.feed is not None:
+            self.feed.close()
 
     @property
     def single(self) -> bool:
@@ -203,6 +211,9 @@ class Reader:
         self.facts: SourceFacts = facts_of(
             self.container, self.stream, first.frame, first.pixel_shape
         )
+        if self.feed is not None:
+            expected = len(self.feed.pictures.paths)
+            self.facts = replace(self.facts, frames_expected=expected)
         self._holder = FrameHolder()
         self._fitter = FrameFitter(self.facts.width, self.facts.height)
         if self.single:
@@ -210,6 +221,18 @@ class Reader:
                 self.path, self.container, self.stream, first_time(self.container)
             )
         self._events: Iterator[Event] = chain(early, events)
+
+    def _opened(
+        self, path: Path | str, options: FeedOptions, *, allow_playlist: bool
+    ) -> InputContainer:
+        if not is_sequence(path):
+            if options.rate is not None:
+                raise OptionError(
+                    f"--input-rate is for pictures; {named(path)} says itself when its frames are"
+                )
+            return open_source(path, allow_playlist=allow_playlist)
+        self.feed = PictureFeed(find_pictures(path), options)
+        return self.feed.open()
 
     def _go_to(self, seconds: Fraction) -> None:
         """Go to a place in the source, or stay where it cannot be gone to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from .deinterlacing import Deinterlacing
@@ -72,6 +73,8 @@ class StreamOptions:
     """Which part of the source is restored: the target begins with its first frame."""
     resume: ResumeRequest | None = None
     """How the job is noted, so that it can be gone on with if it is stopped; None = not at all."""
+    input_rate: Fraction | None = None
+    """Of an image sequence, frames a second; None = 25. Videos say it themselves."""
     join: tuple[Path | str, ...] = ()
     """Further files that continue the source."""
     allow_playlist: bool = False

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ...errors import DeblurError, VideoError, first_line
 from ...restorers import Restorer
+from ..done import is_done
 from ..pipeline import restore_file
 from ..settings import StreamOptions, StreamProgress, StreamResult
-from .done import is_done
 from .forecast import Forecast, expected_of_all, forecast_file
 from .targets import Job
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import VideoError
 from ..picture_files import SUFFIXES as PICTURES
+from ..sequences.names import is_sequence
 from ..source import is_address
 
 __all__ = ["VIDEOS", "Found", "find_sources"]
@@ -59,6 +60,11 @@ def _named(name: str, *, recursive: bool, besides: Path | None) -> Iterator[Foun
     path = Path(name)
     if name == "-" or is_address(name):
         raise VideoError(f"{name} is no file: of stdin and of addresses one is restored at a time")
+    if is_sequence(path) and not path.is_dir():
+        raise VideoError(
+            f"{name} is the pattern of an image sequence, of which one is restored at a time; give "
+            "IN and OUT"
+        )
     if path.is_dir():
         yield from _of_folder(path, Path(), recursive=recursive, besides=besides)
     elif os.path.lexists(path) or not glob.has_magic(name):

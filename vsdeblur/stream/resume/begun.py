@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import VideoError
 from ..paths import is_stream, real_target, short_name
 from ..planning import PlannedJob
+from ..sequences.names import find_pictures, is_sequence
 from ..source import is_address, is_pipe
 from ..still import is_picture
 from .journal import Journal
@@ -93,6 +94,7 @@ def facts_of_job(planned: PlannedJob, settings: str) -> dict[str, str]:
         "start": str(options.part.start or ""),
         "duration": str(options.part.duration or ""),
         "scene-threshold": str(options.scene_threshold),
+        "input-rate": str(options.input_rate or ""),
     }
     for number, source in enumerate((reader.path, *options.join), 1):
         facts[f"source {number}"] = _identity(source)
@@ -128,7 +130,11 @@ def _as_options(line: str) -> dict[str, str]:
 
 
 def _identity(source: Path | str) -> str:
-    """A file's name, size and date."""
+    """A file's name, size and date; of a sequence, how many pictures and the latest date."""
+    if is_sequence(source):
+        paths = find_pictures(source).paths
+        latest = max(path.stat().st_mtime_ns for path in paths)
+        return f"{Path(source).name}/{len(paths)}/{latest}"
     with suppress(OSError):
         status = os.stat(source)  # noqa: PTH116 - a path or a name
         return f"{Path(source).name}/{status.st_size}/{status.st_mtime_ns}"

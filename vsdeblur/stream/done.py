@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from ..settings_tag import picture_texts, read_settings
-from ..still import is_picture
+from .settings_tag import picture_texts, read_settings
+from .still import is_picture
 
 __all__ = ["is_done"]
 

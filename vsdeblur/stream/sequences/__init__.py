@@ -1,0 +1,3 @@
+"""Image sequences: numbered pictures, or a folder of them, in the place of a video."""
+
+from __future__ import annotations
