@@ -233,8 +233,8 @@ def test_on_a_terminal_it_asks_before_the_first_job(capfd, folder, restorer, mon
         asked.append((target.name, restorer.frames))
         return answer
 
-    monkeypatch.setattr(jobs_module, "_at_terminal", lambda: True)
-    monkeypatch.setattr(jobs_module, "_may_replace", ask)
+    monkeypatch.setattr(jobs_module, "at_terminal", lambda: True)
+    monkeypatch.setattr(jobs_module, "may_replace", ask)
     status, err = run(capfd, "in", "--out", "out")
     assert status == 0
     assert asked == [("b.mp4", 0)]

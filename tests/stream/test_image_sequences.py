@@ -517,6 +517,7 @@ def test_what_is_no_sequence_is_refused(tmp_path, sequence, write_clip, make_res
     (tmp_path / "empty").mkdir()
     assert "holds no picture" in refusal(tmp_path / "empty", out)
     assert "--input-rate is for pictures" in refusal(clip, out, input_rate=Fraction(25))
+    assert "is an image sequence" in refusal(pattern, out, join=(clip,))
     assert "is not written; write .avif" in refusal(clip, tmp_path / "o" / "%d.heic")
     assert "make it first" in refusal(clip, tmp_path / "no" / "o" / "%d.png")
     assert "is a folder; give the name of a file" in refusal(clip, tmp_path / "empty")

@@ -25,7 +25,7 @@ from .demo import demo
 from .encoding import EncodingRequest, encoding_options
 from .engines import engines, export
 from .info import info
-from .jobs import JobRequest, job_options
+from .job_request import JobRequest, job_options
 from .live import live
 from .option_groups import GroupedCommand
 from .options import RESTORE_GROUPS, ManyFolders, filter_option, filter_options, parsed

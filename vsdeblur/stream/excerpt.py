@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from .account import clock_time
 from .events import End, Event, Picture, TrackPacket
 from .facts import frame_rate, seconds_a_unit
 from .positions import Position, later_timecode
+from .promise import Promise
 from .track_parts import TrackParts
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class ExcerptRequest:
     def is_all(self) -> bool:
         """Whether the whole source is wanted."""
         return self.start is None and self.duration is None
+
+    def promise(self, whole: Promise) -> Promise:
+        """What a source promises of this part; frames are then not counted any more."""
+        end = whole.end if self.duration is None else None
+        picture_end = whole.picture_end if self.duration is None else None
+        return replace(whole, frames=None, end=end, picture_end=picture_end)
 
 
 ALL = ExcerptRequest()

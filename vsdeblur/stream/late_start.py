@@ -10,8 +10,9 @@ from av.packet import Packet
 from av.stream import Stream
 
 from .facts import seconds_a_unit
+from .positions import Position
 
-__all__ = ["LateStart"]
+__all__ = ["LateStart", "late_start"]
 
 _MOST_BYTES = 256 << 20
 """What may be held back; of a source whose key frames are further apart all is decoded."""
@@ -93,6 +94,18 @@ class LateStart:
 
     def _held_after(self, index: int) -> int:
         return sum(len(group.packets) for group in self._groups[index:])
+
+
+def late_start(start: Position | None, before: int) -> LateStart | None:
+    """What passes over what need not be decoded; None = all is, to count frames or for their sake.
+
+    Args:
+        start: Where the first frame is that is wanted; None = at the beginning.
+        before: Frames before that one that are wanted too.
+    """
+    if start is None or start.seconds is None:
+        return None
+    return LateStart(start.seconds, before)
 
 
 def _shown_at(packet: Packet[Stream]) -> Fraction | None:

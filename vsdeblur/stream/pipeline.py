@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import VideoError
 from ..manifest import load_manifest
 from ..restorers import Restorer
+from .frame_writer import FrameWriter
 from .outlet import open_outlet
 from .paths import (
     PartialFile,
@@ -22,11 +23,11 @@ from .paths import (
 )
 from .plan import Action, Plan
 from .planning import PlannedJob, planned_job
-from .restoration import FrameWriter, Restoration
+from .restoration import Restoration
 from .resume import NotedJob, noted_job
 from .sequences.names import is_sequence
 from .sequences.planning import check_all_paths, planned_pictures
-from .sequences.target import is_picture_target
+from .sequences.target_names import is_picture_target
 from .settings import StreamOptions, StreamProgress, StreamResult
 from .source import named
 from .still import is_picture, restore_picture

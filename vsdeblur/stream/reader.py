@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from ..errors import OptionError, VideoError
+from ..errors import VideoError
 from .account import Account
 from .deinterlacing import Deinterlacer, Deinterlacing
 from .events import End, Event, Gap, GapReason, Picture, TrackPacket
@@ -25,14 +25,14 @@ from .facts import SourceFacts, facts_of, frame_rate, picture_track, seconds_a_u
 from .fitting import FrameFitter, FrameHolder
 from .formats import convert_frame
 from .joining import check_continues, in_units_of
-from .late_start import LateStart
+from .late_start import late_start
 from .look_ahead import look_ahead
 from .packets import PacketReader, first_time, source_timeline, start_times
 from .pictures import PictureReader, counts_places
 from .promise import promise_of
 from .sequences.feed import FeedOptions, PictureFeed
-from .sequences.names import find_pictures, is_sequence
-from .source import named, one_line, open_source
+from .sequences.opening import open_any
+from .source import named, one_line
 from .timeline import Rising
 
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ class Reader:
         """What reads the source if it is an image sequence; None = it is none."""
         try:
             for each in (path, *more):
-                self._containers.append(self._opened(each, feed, allow_playlist=allow_playlist))
+                container, self.feed = open_any(
+                    each, feed, allow_playlist=allow_playlist, is_single=not more
+                )
+                self._containers.append(container)
             self.container = self._containers[0]
             if near and self.feed is None:
                 self._go_to(near)
@@ -99,7 +102,8 @@ class Reader:
             check_continues(
                 path, self.container, list(zip(more, self._containers[1:], strict=True))
             )
-            self._late = self._late_start(wanted, radius)
+            counts = not self.single or counts_places(self.stream)
+            self._late = None if counts else late_start(wanted.start, radius)
             self._start()
             self._excerpt = self._found(wanted, radius)
             self._deinterlacer = None
@@ -222,45 +226,17 @@ class Reader:
             )
         self._events: Iterator[Event] = chain(early, events)
 
-    def _opened(
-        self, path: Path | str, options: FeedOptions, *, allow_playlist: bool
-    ) -> InputContainer:
-        if not is_sequence(path):
-            if options.rate is not None:
-                raise OptionError(
-                    f"--input-rate is for pictures; {named(path)} says itself when its frames are"
-                )
-            return open_source(path, allow_playlist=allow_playlist)
-        self.feed = PictureFeed(find_pictures(path), options)
-        return self.feed.open()
-
     def _go_to(self, seconds: Fraction) -> None:
         """Go to a place in the source, or stay where it cannot be gone to."""
         start = first_time(self.container) or Fraction(0)
         with suppress(av.FFmpegError, OSError, ValueError):
             self.container.seek(int((start + seconds) * av.time_base))
 
-    def _late_start(self, wanted: ExcerptRequest, radius: int) -> LateStart | None:
-        """What passes packets over that need not be decoded; None = all are, to count frames."""
-        is_timed = wanted.start is not None and wanted.start.seconds is not None
-        if not is_timed or not self.single or counts_places(self.stream):
-            return None
-        assert wanted.start is not None
-        assert wanted.start.seconds is not None
-        return LateStart(wanted.start.seconds, radius)
-
     def _found(self, wanted: ExcerptRequest, radius: int) -> Excerpt | None:
         """The part that is wanted; None = all of it."""
         if wanted.is_all:
             return None
-        promise = self.account.promise  # of the whole, which is not counted any more
-        ends = wanted.duration is None
-        self.account.promise = replace(
-            promise,
-            frames=None,
-            end=promise.end if ends else None,
-            picture_end=promise.picture_end if ends else None,
-        )
+        self.account.promise = wanted.promise(self.account.promise)
         excerpt = Excerpt(wanted, self._told(), self.stream, radius)
         excerpt.find(named(self.path))
         excerpt.move_timecodes(self.container)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Thread
 from time import monotonic
-from typing import Protocol
 
 import av
-import numpy as np
 import torch
 from av.packet import Packet
 from av.stream import Stream
-from numpy.typing import NDArray
 
 from ..errors import VideoError
 from ..frames.device_streams import DeviceStreams, PendingTensor
@@ -22,13 +19,14 @@ from ..runtime.host import frame_done, num_threads
 from .channel import Channel, ChannelAborted
 from .coding import frame_coding
 from .events import Picture, TrackPacket
+from .frame_writer import FrameWriter
 from .moment_planes import MomentPlanes
 from .reader import Reader
 from .scene_windows import SceneWindows
 from .settings import StreamOptions, StreamProgress
-from .timing import Shown, ShownMoment, Timing
+from .timing import ShownMoment, Timing
 
-__all__ = ["FrameWriter", "Restoration"]
+__all__ = ["Restoration"]
 
 
 @dataclass(frozen=True)
@@ -67,40 +65,6 @@ def _join(thread: Thread, *, interruptible: bool) -> None:
         if interruptible:
             raise
         thread.join()
-
-
-class FrameWriter(Protocol):
-    """What takes what is restored; see `Writer`."""
-
-    source_frame: int
-
-    @property
-    def frames(self) -> int:
-        """Frames that were written."""
-        ...
-
-    @property
-    def refused(self) -> int:
-        """Packets of other tracks that were not taken."""
-        ...
-
-    def write_frame(
-        self, frame: av.VideoFrame, planes: Sequence[NDArray[np.generic]], shown: Shown
-    ) -> None:
-        """Write a frame with new planes."""
-        ...
-
-    def write_packet(self, packet: Packet[Stream]) -> None:
-        """Write a packet of another track."""
-        ...
-
-    def pass_frame(self, number: int) -> None:
-        """A frame of the source is not restored: what an earlier run made of it is there."""
-        ...
-
-    def finish(self) -> None:
-        """Complete what is written."""
-        ...
 
 
 class Restoration:

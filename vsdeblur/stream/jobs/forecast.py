@@ -14,7 +14,7 @@ from ..planning import PlannedJob, planned_job
 from ..reader import Reader
 from ..sequences.names import is_sequence
 from ..sequences.planning import check_all_paths, planned_pictures
-from ..sequences.target import is_picture_target
+from ..sequences.target_names import is_picture_target
 from ..settings import StreamOptions
 from ..source import is_address, is_pipe
 from ..still import is_picture

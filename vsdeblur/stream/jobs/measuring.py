@@ -15,11 +15,12 @@ from av.packet import Packet
 
 from ...restorers import Restorer
 from ..excerpt import ExcerptRequest
+from ..frame_writer import FrameWriter
 from ..picture_files import PictureFile, save_picture
 from ..planning import PlannedJob
 from ..positions import Position
 from ..reader import Reader
-from ..restoration import FrameWriter, Restoration
+from ..restoration import Restoration
 from ..sequences.feed import FeedOptions
 from ..sequences.planning import PlannedPictures
 from ..settings import StreamProgress

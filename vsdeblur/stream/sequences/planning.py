@@ -26,8 +26,9 @@ from ..reader import Reader, SourceFacts
 from ..settings import StreamOptions
 from .coding import PACKED
 from .feed import FeedOptions, PictureFeed
-from .names import Pictures, find_pictures, is_sequence
-from .target import PictureNames, PictureWriter, is_picture_target
+from .names import find_pictures, is_sequence
+from .picture_writer import PictureWriter
+from .target_names import PictureNames, check_pictures, is_picture_target
 
 __all__ = [
     "PlannedPictures",
@@ -181,30 +182,6 @@ def planned_pictures(
             reader=reader, options=options, timing=timing, name=str(target), names=names,
             plan=plan_pictures(reader), deep=deep,
         )  # fmt: skip
-
-
-def check_pictures(names: PictureNames, pictures: Pictures | None, *, may_exist: bool) -> None:
-    """Refuse to write where pictures are that would be lost, or where nothing can be.
-
-    Raises:
-        VideoError: The folder cannot be made, or holds such pictures.
-    """
-    folder = names.folder
-    if not folder.parent.is_dir():
-        raise VideoError(f"the folder {folder.parent} does not exist; make it first")
-    if folder.exists() and not folder.is_dir():
-        raise VideoError(f"{folder} is a file; give the name of a folder")
-    existing = names.existing()
-    if not existing:
-        return
-    sources = {path.resolve() for path in pictures.paths} if pictures else set()
-    if any(path.resolve() in sources for path in existing):
-        raise VideoError(f"{folder} holds the pictures that are read; give another folder")
-    if not may_exist:
-        raise VideoError(
-            f"{folder} holds such pictures already, {existing[0].name} the first of "
-            f"{len(existing)}; give another folder, or allow replacing them (--overwrite)"
-        )
 
 
 def _bits(facts: SourceFacts, options: StreamOptions) -> int:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,131 +22,18 @@ from ...errors import VideoError
 from ...frames.colour import YUVCoding
 from ...runtime.host import num_threads
 from ..formats import read_alpha, read_planes
-from ..picture_files import SUFFIXES, WRITTEN, PictureFile, save_picture
+from ..picture_files import PictureFile, save_picture
 from ..settings_tag import picture_tags
 from ..timing import Shown
 from .coding import PACKED
-from .names import Pictures, is_sequence, pattern_of
+from .target_names import PictureNames
 
-__all__ = ["PictureNames", "PictureWriter", "is_picture_target"]
+__all__ = ["PictureWriter"]
 
 _THREADS = 4
 _PARTIAL = ".partial"
 _COMPRESS_LEVEL = 1
 """Of PNG: of a noisy 1080p picture 6, which is usual, takes five times as long, for 12% less."""
-
-
-def is_picture_target(source: Path | str, target: Path | str) -> bool:
-    """Whether a target is a sequence: a pattern of pictures, or for pictures a folder."""
-    path = Path(target)
-    if pattern_of(path) is not None and path.suffix.lower() in SUFFIXES:
-        return True
-    return is_sequence(source) and (not path.suffix or path.is_dir())
-
-
-@dataclass(frozen=True)
-class PictureNames:
-    """What the pictures of a target are called.
-
-    Args:
-        folder: Where they lie.
-        before: What precedes the number; of a folder nothing.
-        digits: The number's least digits.
-        suffix: What follows the number.
-        source: The pictures that they are made of, one of one; None = of others.
-        own_names: Whether they have the source's names, not numbers.
-    """
-
-    folder: Path
-    before: str
-    digits: int
-    suffix: str
-    source: Pictures | None
-    own_names: bool
-
-    @classmethod
-    def of(cls, target: Path, source: Pictures | None, *, one_of_one: bool) -> Self:
-        """The names of a target.
-
-        Args:
-            target: A pattern or a folder.
-            source: What it is made of; None = a video.
-            one_of_one: Whether each frame of the source gives one picture.
-
-        Raises:
-            VideoError: The pictures would have a suffix that is not written.
-        """
-        single = source if one_of_one else None
-        parts = pattern_of(target)
-        if parts is not None and not target.is_dir():
-            names = cls(target.parent, *parts, single, own_names=False)
-        else:
-            suffix = source.paths[0].suffix.lower() if source is not None else ".png"
-            suffix = suffix if suffix in WRITTEN else ".png"
-            names = cls(target, "", 6, suffix, single, own_names=single is not None)
-        if names.kind not in WRITTEN:
-            raise VideoError(f"{names.kind} is not written; write {', '.join(sorted(WRITTEN))}")
-        return names
-
-    @property
-    def kind(self) -> str:
-        """The suffix, in small letters."""
-        return Path(f"x{self.suffix}").suffix.lower()
-
-    def path(self, index: int, place: int) -> Path:
-        """The file of a picture.
-
-        Args:
-            index: Which frame of the target it is, from 0.
-            place: Which frame of the source it is of.
-        """
-        if self.source is None:
-            return self._numbered(index + 1)
-        if self.own_names and place in self._stems:
-            return self.folder / f"{self._stems[place]}{self.suffix}"
-        return self._numbered(self.source.numbers[0] + place * self.source.step)
-
-    @contextmanager
-    def made_folder(self) -> Iterator[None]:
-        """Make the folder, and remove it again if nothing came into it.
-
-        Raises:
-            VideoError: It cannot be made.
-        """
-        is_new = not self.folder.exists()
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise VideoError(f"cannot make the folder {self.folder}: {error.strerror}") from error
-        try:
-            yield
-        finally:
-            if is_new:
-                with suppress(OSError):  # it is not empty
-                    self.folder.rmdir()
-
-    def existing(self) -> list[Path]:
-        """Files that have such names, in order."""
-        if not self.folder.is_dir():
-            return []
-        digits = rf"\d{{{self.digits},}}"
-        name = re.compile(f"{re.escape(self.before)}{digits}{re.escape(self.suffix)}")
-        own = set(self._stems.values()) if self.own_names else set()
-        return sorted(
-            each
-            for each in self.folder.iterdir()
-            if name.fullmatch(each.name) or (each.suffix == self.suffix and each.stem in own)
-        )
-
-    @cached_property
-    def _stems(self) -> dict[int, str]:
-        """Names of the source's pictures, by their places."""
-        assert self.source is not None
-        stems = (path.stem for path in self.source.paths)
-        return dict(zip(self.source.places, stems, strict=True))
-
-    def _numbered(self, number: int) -> Path:
-        return self.folder / f"{self.before}{number:0{self.digits}d}{self.suffix}"
 
 
 class PictureWriter:
