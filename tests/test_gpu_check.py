@@ -47,7 +47,8 @@ def test_phases_are_in_order_and_share_the_time():
     assert names.index("tensorrt") < names.index("inductor") < names.index("vspipe")
     assert names[-2:] == ["files", "training"]
     assert sum(phase.share for phase in PHASES.values()) == pytest.approx(1)
-    assert {name for name in names if PHASES[name].module == "gpu_networks"} == set(BACKENDS)
+    networks = {name for name in names if PHASES[name].module == "gpu_networks"}
+    assert networks == {name for name in BACKENDS if not name.startswith("openvino")}  # for cards
 
 
 def test_every_model_has_a_row_those_with_weights_first():

@@ -112,7 +112,7 @@ def test_an_end_that_is_not_there_is_given_up_when_that_is_asked_for(live, free_
     run = live(f"tcp://127.0.0.1:{free_port()}", tmp_path / "out.mkv", reconnect=0.6)
     with pytest.raises(VideoError, match="Connection refused"):
         run.wait()
-    assert len(run.said("trying again")) == 1
+    assert run.said("trying again")
 
 
 def test_outputs_that_are_all_given_up_end_it(live, encoder, free_port):
