@@ -98,7 +98,7 @@ def test_a_network_that_is_too_slow_for_a_while(live, nginx, processes, tmp_path
     run = live(nginx.address("in"), nginx.address("out"), max_latency=BOUND, chosen=chosen)
     run.until(lambda status: status.restored > 30)
     lowest = 0
-    while time.monotonic() - start < 95:
+    while (passed := time.monotonic() - start) < 150 and (passed < 95 or run.status.level):
         lowest = max(lowest, run.status.level)
         time.sleep(0.2)
     status = run.status

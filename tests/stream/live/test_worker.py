@@ -102,15 +102,15 @@ def test_a_frame_is_restored(start):
 
 def test_a_frame_whose_network_hangs_passes_at_its_deadline(start):
     slow = threading.Event()
-    worker = start(Identity(lambda: 1.0 if slow.is_set() else 0.0), bound=0.2)
+    worker = start(Identity(lambda: 2.0 if slow.is_set() else 0.0), bound=0.2)
     slow.set()
     begun = time.monotonic()
     assert worker.job() is None
-    assert time.monotonic() - begun < 0.2
+    assert time.monotonic() - begun < 0.7  # 0.2, but on a busy machine
     for _ in range(3):  # the worker is still at the first one
         begun = time.monotonic()
         assert worker.job() is None
-        assert time.monotonic() - begun < 0.2
+        assert time.monotonic() - begun < 0.7  # 0.2, but on a busy machine
 
 
 def test_a_frame_that_would_come_too_late_is_not_begun(start):

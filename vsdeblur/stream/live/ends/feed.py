@@ -30,7 +30,7 @@ _MOST_SECONDS, _MOST_BYTES = 2.0, 64 << 20
 """What may wait to be decoded."""
 _LEAP_SECONDS = 10.0
 """Seconds between a packet and its turn from which its clock is taken to have jumped."""
-_STEADY_SECONDS = 10.0
+_STEADY_SECONDS = 2.0
 """How long a connection lasts that is worth its name."""
 
 

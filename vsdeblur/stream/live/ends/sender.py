@@ -19,6 +19,7 @@ from ..queues import DropQueue
 from ..settings import LiveOptions
 from ..watching.journal import Journal
 from ..watching.meter import OutputMeter
+from ..watching.offsets import Sent
 from .departures import Departures
 from .live_writer import LiveWriter
 from .pauses import next_pause
@@ -27,8 +28,10 @@ from .target import LiveTarget
 __all__ = ["Outgoing", "Sender", "SenderItem"]
 
 _WAIT_SECONDS = 0.2
-_STEADY_SECONDS = 10.0
+_STEADY_SECONDS = 1.0
 """How long a connection must last before the next loss counts as the first one."""
+_SAY_SECONDS = 10.0
+"""Between two lines about frames that are dropped."""
 _EARLY = 100
 """Packets beside the pictures that are kept for when the output is there; they go ahead of those
 by some tenths of a second."""
@@ -194,7 +197,7 @@ class Sender:
         assert self._writer is not None
         is_sound = packet.kind == "audio" and self._writer.is_copied(item)
         if packet.shift is not None and is_sound:
-            self._meter.note_sound(shown - packet.time + packet.shift)
+            self._meter.note_sound(Sent(shown, shown - packet.time + packet.shift))
 
     def _open(self) -> None:
         assert self._form is not None
@@ -258,7 +261,7 @@ class Sender:
 
     def _departed(self, item: Outgoing, shown: Fraction, now: float) -> None:
         shift = None if item.shift is None else item.shift + shown - item.time
-        self._meter.note_frame(item.ready, now, shift)
+        self._meter.note_frame(item.ready, now, Sent(shown, shift))
 
     def _too_old(self, items: deque[SenderItem]) -> int:
         """The rule of the queue: what waits beyond the bound is dropped, up to a key frame."""
@@ -284,7 +287,7 @@ class Sender:
     def _note_dropped(self, number: int) -> None:
         self._meter.dropped += number
         now = self._clock.now()
-        if self._meter.connected and now - self._said_slow_at > _STEADY_SECONDS:
+        if self._meter.connected and now - self._said_slow_at > _SAY_SECONDS:
             self._said_slow_at = now
             self._journal.say(
                 f"output {self._target.shown}: it does not take them fast enough; frames are "

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fractions import Fraction
 from threading import Lock
 
 from ..clock import Clock
+from .offsets import Offsets, Sent
 
 __all__ = ["LiveStatus", "Meter", "OutputMeter", "OutputStatus"]
 
@@ -18,10 +18,6 @@ _WINDOW_SECONDS = 60.0
 """Seconds over which latency is looked at."""
 _RATE_SECONDS = 5.0
 """Seconds over which the bit rate is."""
-_SAME_CLOCK = Fraction(1, 100)
-"""Seconds by which the shifts of two frames on one clock of the source may differ."""
-_MOST_SOUND = 1000
-"""Packets of sound between two frames that are remembered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +106,7 @@ class LiveStatus:
 
 
 @dataclass
-class _Sent:
+class _Left:
     time: float
     latency: float
 
@@ -130,21 +126,18 @@ class OutputMeter:
         self.dropped = self.reconnects = self.frames = 0
         self._clock, self._bound = clock, bound
         self._lock = Lock()
-        self._sent: deque[_Sent] = deque()
+        self._left: deque[_Left] = deque()
         self._bytes: deque[tuple[float, int]] = deque()
         self._measured = self._within = 0
-        self._video_shift: Fraction | None = None
-        self._sound_shifts: list[Fraction] = []
-        self._offset: float | None = None
-        self._offset_max: float | None = None
+        self._offsets = Offsets()
 
-    def note_frame(self, ready: float | None, left: float, shift: Fraction | None) -> None:
+    def note_frame(self, ready: float | None, left: float, sent: Sent) -> None:
         """A frame has left.
 
         Args:
             ready: When the last packet that it needed had come; None = it is a held one.
             left: When its own packet had left.
-            shift: Seconds by which its time is later than that in the source; None for held ones.
+            sent: Its times.
         """
         with self._lock:
             self.frames += 1
@@ -152,16 +145,14 @@ class OutputMeter:
                 latency = left - ready
                 self._measured += 1
                 self._within += latency <= self._bound
-                self._sent.append(_Sent(left, latency))
-                _forget(self._sent, left - _WINDOW_SECONDS)
-            if shift is not None:
-                self._compare(shift)
+                self._left.append(_Left(left, latency))
+                _forget(self._left, left - _WINDOW_SECONDS)
+            self._offsets.add_frame(sent)
 
-    def note_sound(self, shift: Fraction) -> None:
-        """A packet of sound has left; `shift` as of frames."""
+    def note_sound(self, sent: Sent) -> None:
+        """A packet of sound has left."""
         with self._lock:
-            self._sound_shifts.append(shift)
-            del self._sound_shifts[:-_MOST_SOUND]
+            self._offsets.add_sound(sent)
 
     def note_bytes(self, time: float, number: int) -> None:
         """So many bytes were given to the output."""
@@ -170,25 +161,12 @@ class OutputMeter:
             while self._bytes and self._bytes[0][0] < time - _RATE_SECONDS:
                 self._bytes.popleft()
 
-    def _compare(self, shift: Fraction) -> None:
-        """Compare the sound between two frames with them.
-
-        Where the frames themselves are on two clocks of the source, it breaks there, and sound that
-        comes before the break and after it is with none of them.
-        """
-        before, self._video_shift = self._video_shift, shift
-        if before is not None and abs(shift - before) < _SAME_CLOCK:
-            for sound in self._sound_shifts:
-                self._offset = float(shift - sound)
-                self._offset_max = max(abs(self._offset), self._offset_max or 0.0)
-        self._sound_shifts.clear()
-
     def status(self) -> OutputStatus:
         """How it does now."""
         now = self._clock.now()
         with self._lock:
-            _forget(self._sent, now - _WINDOW_SECONDS)
-            latencies = [sent.latency for sent in self._sent]
+            _forget(self._left, now - _WINDOW_SECONDS)
+            latencies = [left.latency for left in self._left]
             recent = sum(n for time, n in self._bytes if time >= now - _RATE_SECONDS)
             return OutputStatus(
                 name=self.name,
@@ -200,8 +178,8 @@ class OutputMeter:
                 latency_p95=_percentile(latencies, 0.95),
                 latency_max=max(latencies, default=None),
                 within_bound=self._within / self._measured if self._measured else None,
-                av_offset=self._offset,
-                av_offset_max=self._offset_max,
+                av_offset=self._offsets.last,
+                av_offset_max=self._offsets.largest,
                 bit_rate=round(recent * 8 / min(_RATE_SECONDS, max(now, 1e-3))),
             )
 
@@ -246,9 +224,9 @@ def _worst(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), key=abs, default=None)
 
 
-def _forget(sent: deque[_Sent], before: float) -> None:
-    while sent and sent[0].time < before:
-        sent.popleft()
+def _forget(left: deque[_Left], before: float) -> None:
+    while left and left[0].time < before:
+        left.popleft()
 
 
 def _percentile(values: Sequence[float], share: float) -> float | None:
